@@ -1,0 +1,143 @@
+"""The only reader and writer of TOML documents, and the gate for text: what goes in is clean, bounded and canonical.
+
+Writing goes through tomli-w, one event at a time, so that a batch is nothing but its events one after the other and the
+journal can be appended to as text. Strings never span lines here: a line `[[event]]` is always the head of an event, a
+line `# end` always its last. tomli, which reads, is imported on first use: agent hooks only write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tomli_w
+
+# agent hooks import this: typing and model (with its dataclasses) would cost them 30 ms
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, Protocol
+
+    from git_agent_session.model import Doc, Event
+
+    class Writable(Protocol):
+        """What `event_block` needs of an event."""
+
+        def to_dict(self) -> Doc: ...
+
+
+HEAD = b"[[event]]"
+TAIL = b"# end"
+
+MAX_DOCUMENT = 32 * 1024 * 1024
+MAX_TEXT = 256 * 1024
+MAX_DEPTH = 12
+
+# C0 and C1 controls but for tab and newline, the delete character, and halves of surrogate pairs
+_DROP: dict[int, int | None] = {
+    **dict.fromkeys((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F, *range(0x80, 0xA0))),
+    **dict.fromkeys(range(0xD800, 0xE000), 0xFFFD),
+}
+
+
+class Malformed(ValueError):
+    """A document that is not TOML, too large, or not of the shape it should be."""
+
+
+def clean(text: str, limit: int = MAX_TEXT) -> str:
+    """`text` as it may be stored: no control characters, `\\n` line ends, at most `limit` characters."""
+    if not text.isprintable() or not text.isascii():
+        text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_DROP)
+    if len(text) > limit:
+        text = f"{text[:limit]}… [cut: {len(text) - limit} characters]"
+    return text
+
+
+def clean_value(value: Any, limit: int = MAX_TEXT, depth: int = 0) -> Any:
+    """`value` with every text in it cleaned, what TOML cannot hold made text, and None left out."""
+    if isinstance(value, str):
+        return clean(value, limit)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**63 else str(value)
+    if isinstance(value, float):
+        return value
+    if depth >= MAX_DEPTH:
+        return clean(str(value), limit)
+    if isinstance(value, Mapping):
+        return {clean(str(k), 200) or "_": clean_value(v, limit, depth + 1) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [clean_value(v, limit, depth + 1) for v in value if v is not None]
+    return clean(str(value), limit)
+
+
+def event_block(event: Writable) -> bytes:
+    """The event as a TOML table of the array `event`, closed by a comment, so that a torn one is known as such.
+
+    The caller has cleaned the event's data.
+    """
+    doc = event.to_dict()
+    nested = {k: v for k, v in doc.items() if _is_table(v)}
+    flat = {k: v for k, v in doc.items() if k not in nested}
+    text = tomli_w.dumps(flat)
+    if nested:
+        text += tomli_w.dumps({"event": nested})
+    return b"%s\n%s%s\n" % (HEAD, text.encode("utf-8", "replace"), TAIL)
+
+
+def _is_table(value: object) -> bool:
+    if not isinstance(value, list) or not any(isinstance(v, dict) for v in value):
+        return isinstance(value, dict)
+    # tomli-w writes a list of larger tables under heads of its own, which must then be below the event's
+    return tomli_w.dumps({"_": value}).startswith("[[")
+
+
+def dumps(doc: Doc) -> bytes:
+    """A document as canonical TOML bytes."""
+    return tomli_w.dumps(doc).encode("utf-8", "replace")
+
+
+def loads(data: bytes) -> Doc:
+    """The document in `data`; raises Malformed when it is too large, not UTF-8 or not TOML."""
+    import tomli
+
+    if len(data) > MAX_DOCUMENT:
+        raise Malformed(f"larger than {MAX_DOCUMENT // 1024 // 1024} MiB")
+    try:
+        return tomli.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as e:
+        raise Malformed(str(e).splitlines()[0] if str(e) else type(e).__name__) from e
+
+
+def events_in(data: bytes) -> list[Event]:
+    """The events of an `events.toml`, in order; raises Malformed when any of it cannot be read."""
+    from git_agent_session.model import Event
+
+    rows = loads(data).get("event", [])
+    if not isinstance(rows, list):
+        raise Malformed("event is not an array of tables")
+    try:
+        return [Event.from_dict(row) for row in rows]
+    except (ValueError, TypeError, AttributeError) as e:
+        raise Malformed(str(e)) from e
+
+
+def split_blocks(data: bytes) -> Iterator[tuple[bytes, bool]]:
+    """The pieces of a journal, each from one head to the next, and whether it has its end line."""
+    rest = data
+    while rest:
+        cut = rest.find(b"\n" + HEAD + b"\n", 1)
+        piece, rest = (rest, b"") if cut < 0 else (rest[:cut], rest[cut:])
+        # what follows an end line without a head of its own is torn, and no part of the event before it
+        end = (piece + b"\n").find(b"\n" + TAIL + b"\n") if piece.lstrip(b"\n").startswith(HEAD + b"\n") else -1
+        if end >= 0:
+            cut = end + len(TAIL) + 1
+            yield piece[:cut].lstrip(b"\n"), True
+            piece = piece[cut:]
+        if piece := piece.strip(b"\n"):
+            yield piece, False
+
+
+def join(events: Iterable[Writable]) -> bytes:
+    """An `events.toml`: the events one after the other."""
+    return b"".join(event_block(e) for e in events)

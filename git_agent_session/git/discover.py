@@ -1,0 +1,111 @@
+"""Finds the repository that a folder belongs to, by reading files alone.
+
+Hooks and the command line both need the git folder, the common folder and the worktree before anything heavy is
+imported. The rules are those of git-rev-parse(1): `GIT_DIR`, `GIT_COMMON_DIR` and `GIT_WORK_TREE` win where the caller
+asks for the environment, a `.git` file points elsewhere, `GIT_CEILING_DIRECTORIES` ends the walk. It opens nothing and
+validates nothing beyond the shape of a git folder; pygit2 does that on opening.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Location:
+    """Where a repository is: `git_dir` of this worktree, `common_dir` shared by all, `worktree` (None if bare)."""
+
+    __slots__ = ("common_dir", "git_dir", "worktree")
+
+    def __init__(self, git_dir: str, common_dir: str, worktree: str | None) -> None:
+        self.git_dir = git_dir
+        self.common_dir = common_dir
+        self.worktree = worktree
+
+    @property
+    def shared(self) -> str:
+        """The plugin's folder that all worktrees share."""
+        return os.path.join(self.common_dir, "agent-session")
+
+    @property
+    def private(self) -> str:
+        """The plugin's folder of this worktree alone."""
+        return os.path.join(self.git_dir, "agent-session")
+
+
+def discover(start: str | None = None, env: Mapping[str, str] | None = None) -> Location | None:
+    """The repository around the folder `start` (default: the current one), or None.
+
+    `env`, when given, is searched for `GIT_DIR`, `GIT_COMMON_DIR`, `GIT_WORK_TREE` and `GIT_CEILING_DIRECTORIES` as
+    git(1) does; without it the folder alone decides, which is what an agent's hook needs.
+    """
+    try:
+        here = os.path.abspath(start or os.getcwd())
+    except OSError:
+        return None
+    env = env or {}
+    if given := env.get("GIT_DIR"):
+        git_dir = os.path.join(here, given)
+        worktree = env.get("GIT_WORK_TREE")
+        top = os.path.join(here, worktree) if worktree else _worktree_of(git_dir, here)
+        return _location(git_dir, top, env) if _is_git_dir(git_dir) else None
+    ceilings = {os.path.realpath(p) for p in env.get("GIT_CEILING_DIRECTORIES", "").split(os.pathsep) if p}
+    while True:
+        found = _at(here, env)
+        if found:
+            return found
+        parent = os.path.dirname(here)
+        if parent == here or os.path.realpath(parent) in ceilings:
+            return None
+        here = parent
+
+
+def _at(folder: str, env: Mapping[str, str]) -> Location | None:
+    dot_git = os.path.join(folder, ".git")
+    if os.path.isdir(dot_git) and _is_git_dir(dot_git):
+        return _location(dot_git, folder, env)
+    if os.path.isfile(dot_git):
+        target = _read_line(dot_git)
+        if target.startswith("gitdir: "):
+            git_dir = os.path.normpath(os.path.join(folder, target[len("gitdir: ") :]))
+            if _is_git_dir(git_dir):
+                return _location(git_dir, folder, env)
+    if _is_git_dir(folder):
+        return _location(folder, _worktree_of(folder, None), env)
+    return None
+
+
+def _location(git_dir: str, worktree: str | None, env: Mapping[str, str]) -> Location:
+    common = env.get("GIT_COMMON_DIR") or _read_line(os.path.join(git_dir, "commondir"))
+    common_dir = os.path.normpath(os.path.join(git_dir, common)) if common else git_dir
+    return Location(git_dir, common_dir, worktree)
+
+
+def _worktree_of(git_dir: str, default: str | None) -> str | None:
+    # a linked worktree's git folder names its `.git` file; a bare repository has none
+    back = _read_line(os.path.join(git_dir, "gitdir"))
+    if back:
+        return os.path.dirname(os.path.join(git_dir, back))
+    if os.path.basename(git_dir) == ".git":
+        return os.path.dirname(git_dir)
+    return default
+
+
+def _is_git_dir(path: str) -> bool:
+    if not os.path.isfile(os.path.join(path, "HEAD")) and not os.path.islink(os.path.join(path, "HEAD")):
+        return False
+    if os.path.isfile(os.path.join(path, "commondir")):
+        return True
+    return os.path.isdir(os.path.join(path, "objects")) and os.path.isdir(os.path.join(path, "refs"))
+
+
+def _read_line(path: str) -> str:
+    try:
+        with open(path, "rb") as f:
+            # a path may hold a newline: only the one that ends the file is not part of it
+            return os.fsdecode(f.read(65536).removesuffix(b"\n").removesuffix(b"\r"))
+    except OSError:
+        return ""

@@ -1,0 +1,406 @@
+"""The narrow door to git objects and refs: everything the store needs, and the only place that knows pygit2.
+
+Refs move by compare-and-swap alone: under libgit2's own lock on the ref, its value is read again and must be the one
+the caller built on. `git notes`, `create_note` and a forced reference lose updates when two write at once (see
+docs/decisions.md). Paths and revisions are those of git; ids are full hexadecimal texts.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import pygit2
+from pygit2.enums import ObjectType
+
+from git_agent_session.errors import CommitNotFound, NotARepository, StorageError, UnsupportedRepository
+from git_agent_session.git.discover import Location, discover
+
+if TYPE_CHECKING:
+    from pygit2 import Commit, Oid, Tree
+
+SESSIONS = "refs/agent-sessions/"
+NOTES = "refs/notes/agent-sessions"
+
+# a ref's lock is held for milliseconds; one that is older than this was left by a process that died
+STALE_LOCK_SECONDS = 30.0
+WAIT_SECONDS = 10.0
+
+FILE_MODE = 0o100644
+TREE_MODE = 0o040000
+
+Tip = str
+Files = Mapping[str, bytes]
+
+
+class Moved(Exception):
+    """The ref is no longer where the caller built on: read again and retry."""
+
+
+class Repository:
+    """An open repository. Not for use by several threads at once."""
+
+    def __init__(self, location: Location) -> None:
+        self.location = location
+        self._repo = _open(location)
+        self._identity: tuple[str, str] | None = None
+
+    @classmethod
+    def find(cls, start: str | None = None, env: Mapping[str, str] | None = None) -> Repository:
+        """The repository around `start` (default: the current folder; `env` as for `discover`).
+
+        Raises NotARepository when there is none, UnsupportedRepository when libgit2 cannot open it.
+        """
+        location = discover(start, env)
+        if location is None:
+            where = os.path.abspath(start) if start else os.getcwd()
+            raise NotARepository(f"not a git repository: {where}", hint="run this inside one, or `git init` first")
+        return cls(location)
+
+    # -- refs
+
+    def tip(self, ref: str) -> Tip | None:
+        """The id that `ref` points at, or None."""
+        try:
+            return str(self._repo.references[ref].target)
+        except (KeyError, ValueError, pygit2.GitError):
+            return None
+
+    def refs(self, prefix: str) -> dict[str, Tip]:
+        """All direct refs whose name starts with `prefix`, and where they point."""
+        found = {}
+        for reference in self._repo.references.iterator():
+            name = reference.name
+            if name.startswith(prefix) and not isinstance(reference.target, str):
+                found[name] = str(reference.target)
+        return found
+
+    def swap(self, ref: str, new: Tip | None, old: Tip | None, reason: str, *, wait: float = WAIT_SECONDS) -> None:
+        """Move `ref` from `old` (None: it does not exist) to `new` (None: remove it), or raise Moved.
+
+        Waits up to `wait` seconds for another writer's lock, then raises StorageError.
+        """
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                with self._repo.transaction() as transaction:
+                    transaction.lock_ref(ref)
+                    if self.tip(ref) != old:
+                        raise Moved(ref)
+                    if new is not None:
+                        transaction.set_target(ref, new, message=f"agent-session: {reason}")
+                    elif old is not None:
+                        transaction.remove(ref)
+                return
+            except (pygit2.GitError, OSError, ValueError) as e:
+                self._wait_for_lock(ref, deadline, e)
+
+    def _wait_for_lock(self, ref: str, deadline: float, error: Exception) -> None:
+        lock = os.path.join(self.location.common_dir, *ref.split("/")) + ".lock"
+        if not os.path.exists(lock) and "lock" not in str(error):
+            raise StorageError(
+                f"cannot update {ref}: {_one_line(error)}", hint="free disk space or make the repository writable"
+            ) from error
+        if _break_stale(lock):
+            return
+        if time.monotonic() >= deadline:
+            raise StorageError(
+                f"cannot lock {ref}: {lock} exists", hint="if no git process is running, remove that file"
+            ) from error
+        time.sleep(0.001 + random.random() * 0.01)
+
+    # -- objects
+
+    def write_batch(self, files: Files, parents: list[Tip], message: str) -> Tip:
+        """Write a commit whose tree holds `files` (paths with at most one `/`) and return its id; no ref moves."""
+        top: dict[str, tuple[Oid, int]] = {}
+        folders: dict[str, dict[str, Oid]] = {}
+        try:
+            for path, content in files.items():
+                folder, _, name = path.rpartition("/")
+                blob = self._repo.create_blob(content)
+                if folder:
+                    folders.setdefault(folder, {})[name] = blob
+                else:
+                    top[name] = (blob, FILE_MODE)
+            for folder, entries in folders.items():
+                top[folder] = (self._write_tree({n: (o, FILE_MODE) for n, o in entries.items()}), TREE_MODE)
+            return self._commit(self._write_tree(top), parents, message)
+        except (pygit2.GitError, OSError) as e:
+            raise StorageError(
+                f"cannot write git objects: {_one_line(e)}", hint="free disk space or make the repository writable"
+            ) from e
+
+    def _write_tree(self, entries: Mapping[str, tuple[Oid, int]], base: Tree | None = None) -> Oid:
+        builder = self._repo.TreeBuilder(base) if base is not None else self._repo.TreeBuilder()
+        for name, (oid, mode) in entries.items():
+            builder.insert(name, oid, mode)
+        return builder.write()
+
+    def _commit(self, tree: Oid, parents: list[Tip], message: str) -> Tip:
+        who = self._signature()
+        return str(self._repo.create_commit(None, who, who, message, tree, list(parents)))
+
+    def files(self, tip: Tip, *names: str, limit: int = 32 * 1024 * 1024) -> dict[str, bytes]:
+        """The named files of the batch `tip`, those that exist; one larger than `limit` bytes raises ValueError."""
+        tree = self._batch(tip).tree
+        found: dict[str, bytes] = {}
+        for name in names:
+            try:
+                entry = tree[name]
+            except KeyError:
+                continue
+            if isinstance(entry, pygit2.Blob):
+                if entry.size > limit:
+                    raise ValueError(f"{name} holds {entry.size} bytes, more than {limit}")
+                found[name] = entry.data
+        return found
+
+    def chain(self, tip: Tip, *, until: Tip | None = None) -> Iterator[Tip]:
+        """The batches reachable from `tip`, children before their parents, without `until` and what it reaches."""
+        from pygit2.enums import SortMode
+
+        self._batch(tip)
+        walker = self._repo.walk(pygit2.Oid(hex=tip), SortMode.TOPOLOGICAL)
+        if until is not None:
+            walker.hide(pygit2.Oid(hex=until))
+        for commit in walker:
+            yield str(commit.id)
+
+    def descends(self, tip: Tip, ancestor: Tip) -> bool:
+        """True when `ancestor` is `tip` or reachable from it."""
+        try:
+            return tip == ancestor or self._repo.descendant_of(tip, ancestor)
+        except (pygit2.GitError, KeyError, ValueError):
+            return False
+
+    def _batch(self, tip: Tip) -> Commit:
+        found = self._repo.get(tip)
+        if not isinstance(found, pygit2.Commit):
+            raise ValueError("it does not point at a commit")
+        return found
+
+    # -- the project's own commits
+
+    def resolve(self, revision: str) -> Tip:
+        """The full id of the commit that `revision` names (gitrevisions(7)); raises CommitNotFound."""
+        try:
+            return str(self._repo.revparse_single(revision).peel(ObjectType.COMMIT).id)
+        except (KeyError, ValueError, pygit2.GitError) as e:
+            shown = revision.encode("utf-8", "backslashreplace").decode()
+            raise CommitNotFound(f"no commit is named {shown!r}", hint="see `git log`") from e
+
+    def head(self) -> Tip | None:
+        """The commit that is checked out, or None before the first."""
+        try:
+            return str(self._repo.head.target)
+        except (pygit2.GitError, KeyError):
+            return None
+
+    def commit_facts(self, commit: Tip) -> dict[str, object]:
+        """Of a project commit: `subject`, `author`, `at` (epoch seconds), `parents`, `tree`; empty when it is gone."""
+        found = self._repo.get(commit)
+        if not isinstance(found, pygit2.Commit):
+            return {}
+        return {
+            "subject": (found.message or "").lstrip("\n").partition("\n")[0],
+            "author": found.author.name,
+            "at": found.commit_time,
+            "authored_at": found.author.time,
+            "parents": [str(p) for p in found.parent_ids],
+            "tree": str(found.tree_id),
+        }
+
+    def changed_paths(self, commit: Tip, *, most: int = 500) -> tuple[list[str], str]:
+        """The paths a commit changes against its first parent, and its patch id (git-patch-id(1), stable).
+
+        A merge's are those against its first parent too. More than `most` paths are cut; an unreadable commit has none.
+        """
+        found = self._repo.get(commit)
+        if not isinstance(found, pygit2.Commit):
+            return [], ""
+        try:
+            before = found.parents[0].tree if found.parent_ids else None
+            diff = before.diff_to_tree(found.tree) if before else found.tree.diff_to_tree(swap=True)
+            raw = [d.new_file.raw_path or d.old_file.raw_path for d in diff.deltas]
+            paths = [p.decode("utf-8", "backslashreplace") for p in raw]
+            patch_id = str(diff.patchid) if paths and len(found.parent_ids) < 2 else ""
+        except (pygit2.GitError, KeyError, ValueError, UnicodeError):
+            return [], ""
+        return paths[:most], patch_id
+
+    # -- notes
+
+    def note(self, commit: Tip) -> str:
+        """The note on `commit`, whatever the fan-out; "" if there is none."""
+        tip = self.tip(NOTES)
+        if tip is None:
+            return ""
+        try:
+            tree = self._batch(tip).tree
+        except ValueError:
+            return ""
+        texts = [self._blob_text(tree[path]) for path in _note_paths(tree, commit)]
+        return "\n".join(t.strip("\n") for t in texts if t)
+
+    def edit_notes(self, edits: Mapping[Tip, str], reason: str) -> None:
+        """Make the notes of the commits in `edits` read as given ("" removes one), in one commit, atomically.
+
+        Raises Moved when another writer was first: read the notes again and retry.
+        """
+        old = self.tip(NOTES)
+        root = self._batch(old).tree if old else None
+        folders: dict[str, dict[str, str]] = {}
+        for commit, text in edits.items():
+            folders.setdefault(commit[:2], {})[commit[2:]] = text
+        try:
+            builder = self._repo.TreeBuilder(root) if root is not None else self._repo.TreeBuilder()
+            for commit in edits:
+                for path in _note_paths(root, commit) if root is not None else ():
+                    if "/" not in path:
+                        builder.remove(path)
+            for folder, entries in folders.items():
+                self._edit_folder(builder, root, folder, entries)
+            tree = builder.write()
+            if root is not None and tree == root.id:
+                return
+            new = self._commit(tree, [old] if old else [], reason)
+        except (pygit2.GitError, OSError) as e:
+            raise StorageError(
+                f"cannot write notes: {_one_line(e)}", hint="free disk space or make the repository writable"
+            ) from e
+        self.swap(NOTES, new, old, reason)
+
+    def _edit_folder(self, root_builder: object, root: Tree | None, folder: str, entries: Mapping[str, str]) -> None:
+        below = root[folder] if root is not None and folder in root else None
+        builder = self._repo.TreeBuilder(below) if isinstance(below, pygit2.Tree) else self._repo.TreeBuilder()
+        for name, text in entries.items():
+            if isinstance(below, pygit2.Tree) and name[:2] in below:
+                # a deeper fan-out of another writer's: git would show both
+                deeper = below[name[:2]]
+                if isinstance(deeper, pygit2.Tree) and name[2:] in deeper:
+                    inner = self._repo.TreeBuilder(deeper)
+                    inner.remove(name[2:])
+                    builder.insert(name[:2], inner.write(), TREE_MODE) if len(inner) else builder.remove(name[:2])
+            if text:
+                builder.insert(name, self._repo.create_blob(text.encode() + b"\n"), FILE_MODE)
+            elif isinstance(below, pygit2.Tree) and name in below:
+                builder.remove(name)
+        if len(builder):
+            root_builder.insert(folder, builder.write(), TREE_MODE)  # type: ignore[attr-defined]
+        elif below is not None:
+            root_builder.remove(folder)  # type: ignore[attr-defined]
+
+    def noted(self) -> Iterator[tuple[Tip, str]]:
+        """Every commit that has a note, with its text."""
+        tip = self.tip(NOTES)
+        if tip is None:
+            return
+        pending: list[tuple[str, Tree]] = [("", self._batch(tip).tree)]
+        while pending:
+            prefix, tree = pending.pop()
+            for entry in tree:
+                name = f"{prefix}{entry.name}"
+                if isinstance(entry, pygit2.Tree):
+                    pending.append((name, entry))
+                elif len(name) == 40:
+                    yield name, self._blob_text(entry)
+
+    def _blob_text(self, entry: object) -> str:
+        if not isinstance(entry, pygit2.Blob) or entry.size > 1024 * 1024:
+            return ""
+        return entry.data.decode("utf-8", "replace")
+
+    # -- config and identity
+
+    def config(self, key: str) -> str | None:
+        """The effective value of a config key, or None."""
+        try:
+            return str(self._repo.config[key])
+        except (KeyError, ValueError, pygit2.GitError):
+            return None
+
+    def config_bool(self, key: str, default: bool) -> bool:
+        """The effective value of a boolean config key; what is no boolean counts as `default`."""
+        try:
+            return self._repo.config.get_bool(key)
+        except (KeyError, ValueError, pygit2.GitError):
+            return default
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Name and mail of the user, by git config; a neutral pair where none is set."""
+        if self._identity is None:
+            name, mail = self.config("user.name"), self.config("user.email")
+            self._identity = (name or "git agent-session", mail or "agent-session@git.invalid")
+        return self._identity
+
+    def _signature(self) -> pygit2.Signature:
+        name, mail = self.identity
+        try:
+            return pygit2.Signature(name, mail)
+        except (ValueError, pygit2.GitError):
+            return pygit2.Signature("git agent-session", "agent-session@git.invalid")
+
+
+def _open(location: Location) -> pygit2.Repository:
+    try:
+        return pygit2.Repository(location.git_dir)
+    except (pygit2.GitError, KeyError, ValueError, OSError) as e:
+        reason = _foreign_format(location.common_dir)
+        if reason:
+            raise UnsupportedRepository(
+                f"this repository uses {reason}, which libgit2 {pygit2.LIBGIT2_VERSION} cannot open",
+                hint="sessions need a repository with SHA-1 objects and file refs for now",
+            ) from e
+        if "own" in str(e):
+            raise UnsupportedRepository(
+                f"git refuses this repository: {_one_line(e)}",
+                hint="see safe.directory in git-config(1)",
+            ) from e
+        raise NotARepository(f"cannot open the repository {location.git_dir}: {_one_line(e)}") from e
+
+
+def _foreign_format(common_dir: str) -> str:
+    try:
+        with open(os.path.join(common_dir, "config"), encoding="utf-8", errors="replace") as f:
+            text = f.read().lower()
+    except OSError:
+        return ""
+    for line in text.splitlines():
+        key, _, value = (part.strip() for part in line.partition("="))
+        if key == "objectformat" and value == "sha256":
+            return "the SHA-256 object format"
+        if key == "refstorage" and value == "reftable":
+            return "the reftable ref storage"
+    return ""
+
+
+def _note_paths(tree: Tree, commit: str) -> list[str]:
+    """Where the notes tree holds `commit`: flat, or below one or two folders of two digits (git uses all)."""
+    paths = (commit, f"{commit[:2]}/{commit[2:]}", f"{commit[:2]}/{commit[2:4]}/{commit[4:]}")
+    return [p for p in paths if p in tree]
+
+
+def _break_stale(lock: str) -> bool:
+    """Remove the lock file of a dead process; True when the caller should try again at once."""
+    try:
+        before = os.stat(lock)
+        if time.time() - before.st_mtime < STALE_LOCK_SECONDS:
+            return False
+        # by renaming, so that of two who break it only one does, and a new holder's lock is put back
+        aside = f"{lock}.stale-{os.getpid()}"
+        os.rename(lock, aside)
+        if os.stat(aside).st_ino != before.st_ino:
+            os.link(aside, lock)
+        os.unlink(aside)
+    except OSError:
+        return False
+    return True
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

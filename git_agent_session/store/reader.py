@@ -1,0 +1,340 @@
+"""Reading sessions: state, lists, history, links. What waits in the journal and what is on the ref are one.
+
+A reader never writes objects or refs. Nothing here knows where sessions come from or how they are shown.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from git_agent_session import journal, live
+from git_agent_session.errors import AgentSessionError, BrokenSession, SessionNotFound
+from git_agent_session.git.repository import SESSIONS, Repository
+from git_agent_session.ids import is_session_id
+from git_agent_session.model import Doc, Event, Link, Session, State, fold
+from git_agent_session.store import links, lookup, rewrites
+from git_agent_session.store.drain import read_state, unseen
+from git_agent_session.store.seen import Seen, batch_events
+
+# `list` is a method's name below
+Sessions = list[Session]
+Events = list[Event]
+Links = list[Link]
+Snapshots = list[tuple[Event, Doc]]
+
+
+class Excerpts(Protocol):
+    """A cache of states by tip; losing it, or having none, only costs time."""
+
+    def load(self) -> dict[str, tuple[str, Doc]]:
+        """Session id -> (tip, state at that tip)."""
+
+    def save(self, rows: Mapping[str, tuple[str, Doc]], gone: Iterable[str]) -> None:
+        """Keep newer rows, drop those of sessions that are gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What `list` asks for; what is empty is not asked. Times are RFC 3339 and compare with `started_at`."""
+
+    project: str = ""
+    status: Sequence[str] = ()
+    agent_type: str = ""
+    user: str = ""
+    tags: Sequence[str] = ()
+    since: str = ""
+    until: str = ""
+
+    def takes(self, session: Session) -> bool:
+        """True when a session fits; `user` is any part of name and mail, case aside."""
+        return (
+            (not self.project or session.project == self.project)
+            and (not self.status or session.status in self.status)
+            and (not self.agent_type or session.agent.type == self.agent_type)
+            and (not self.user or self.user.lower() in session.user.lower())
+            and set(self.tags) <= set(session.tags)
+            and (not self.since or session.started_at >= self.since)
+            and (not self.until or session.started_at <= self.until)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """A session that a commit belongs to."""
+
+    session: Session
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A session with what it did, in one object: the session, its links, and how long it was open in ms."""
+
+    session: Session
+    commits: tuple[Link, ...]
+    duration_ms: int
+    tools: Mapping[str, int] = field(default_factory=dict)
+
+
+class Reader:
+    """Sessions of one repository, to be read."""
+
+    def __init__(
+        self, repo: Repository, env: Mapping[str, str] | None = None, excerpts: Excerpts | None = None
+    ) -> None:
+        self.repo = repo
+        self.env = env if env is not None else {}
+        self._excerpts = excerpts
+        self._cache: dict[str, tuple[str, Session]] | None = None
+        self._states: dict[str, tuple[object, State]] = {}
+        self.broken: list[BrokenSession] = []
+
+    @property
+    def shared(self) -> str:
+        """The plugin's folder in the common git directory."""
+        return self.repo.location.shared
+
+    @property
+    def private(self) -> str:
+        """The plugin's folder of this worktree."""
+        return self.repo.location.private
+
+    # -- which session
+
+    def ids(self) -> set[str]:
+        """The ids of all sessions here."""
+        return set(self._tips()) | {i for i in journal.waiting(self.shared) if live.is_open(self.shared, i)}
+
+    def current_id(self) -> str | None:
+        """The id of the current session: `GIT_AGENT_SESSION`, else the running agent's, else this worktree's."""
+        return lookup.current(self.repo.location, self.env, self.ids)
+
+    def resolve(self, text: str | None = None) -> str:
+        """The full id that `text` names (default `@`, the current one). Raises SessionNotFound, AmbiguousSession."""
+        if text is None or text == "@":
+            found = self.current_id()
+            if found is None:
+                raise SessionNotFound(
+                    "there is no current session here", hint="`git agent-session start` opens one, `list` shows all"
+                )
+            return found
+        if text.startswith("@{"):
+            before = lookup.previous(text, self.repo.location, self.current_id())
+            if before is not None:
+                return before
+        if is_session_id(text):
+            return text
+        return lookup.expand(text, self.ids())
+
+    # -- state
+
+    def get(self, session: str | None = None) -> Session:
+        """The state of a session, its journal included. Raises SessionNotFound, BrokenSession."""
+        session_id = self.resolve(session)
+        return self._state(session_id).session()
+
+    def current(self) -> Session | None:
+        """The current session, or None."""
+        session_id = self.current_id()
+        try:
+            return self._state(session_id).session() if session_id else None
+        except SessionNotFound:
+            return None
+
+    def _state(self, session_id: str) -> State:
+        # taken before anything is read: what comes in between makes the next look differ
+        looks = (journal.signature(self.shared, session_id), self.repo.tip(SESSIONS + session_id))
+        if session_id in self._states and self._states[session_id][0] == looks:
+            return self._states[session_id][1]
+        state = self._read_state(session_id)
+        self._states[session_id] = (looks, state)
+        return state
+
+    def _read_state(self, session_id: str) -> State:
+        pending = journal.read(self.shared, session_id).events
+        tip = self.repo.tip(SESSIONS + session_id)
+        if tip is None and not any(e.kind == "start" for e in pending):
+            raise SessionNotFound(f"no session {session_id}", hint="see `git agent-session list`")
+        doc = read_state(self.repo, session_id, tip) if tip else None
+        if not pending:
+            return State(doc)
+        seen = Seen.load(self.shared, self.repo, session_id, tip)
+        return fold(session_id, _numbered(unseen(pending, seen.ids), doc), State(doc, seen.links()))
+
+    def list(self, where: Filter | None = None, *, limit: int | None = None) -> Sessions:
+        """Sessions, the youngest first. Those that cannot be read are left out and stand in `broken`."""
+        where = where or Filter()
+        self.broken = []
+        found = self._committed()
+        for session_id in journal.waiting(self.shared):
+            try:
+                found[session_id] = self._state(session_id).session()
+            except BrokenSession as e:
+                self._report(e)
+            except SessionNotFound:
+                found.pop(session_id, None)
+        chosen = sorted((s for s in found.values() if where.takes(s)), key=lambda s: (s.started_at, s.id), reverse=True)
+        return chosen if limit is None else chosen[:limit]
+
+    def _committed(self) -> dict[str, Session]:
+        tips = self._tips()
+        if self._cache is None:
+            rows = self._excerpts.load() if self._excerpts else {}
+            self._cache = {i: (tip, Session.from_doc(doc)) for i, (tip, doc) in rows.items()}
+        cache = self._cache
+        fresh: dict[str, tuple[str, Doc]] = {}
+        for session_id, tip in tips.items():
+            if session_id in cache and cache[session_id][0] == tip:
+                continue
+            try:
+                doc = read_state(self.repo, session_id, tip)
+            except BrokenSession as e:
+                self._report(e)
+                cache.pop(session_id, None)
+                continue
+            fresh[session_id] = (tip, doc)
+            cache[session_id] = (tip, Session.from_doc(doc))
+        gone = cache.keys() - tips.keys()
+        for session_id in gone:
+            del cache[session_id]
+        if self._excerpts and (fresh or gone):
+            self._excerpts.save(fresh, gone)
+        return {i: session for i, (_, session) in cache.items()}
+
+    def _report(self, error: BrokenSession) -> None:
+        if all(error.message != e.message for e in self.broken):
+            self.broken.append(error)
+
+    def _tips(self) -> dict[str, str]:
+        refs = self.repo.refs(SESSIONS)
+        cut = len(SESSIONS)
+        return {name[cut:]: tip for name, tip in refs.items() if is_session_id(name[cut:])}
+
+    # -- history
+
+    def history(
+        self,
+        session: str | None = None,
+        *,
+        kinds: Sequence[str] = (),
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> Events:
+        """The events of a session in their order; `kinds` are kinds or the types of interactions.
+
+        `limit` keeps the last so many; `reverse` puts the youngest first.
+        """
+        session_id = self.resolve(session)
+        tip = self.repo.tip(SESSIONS + session_id)
+        pending = journal.read(self.shared, session_id).events
+        events: dict[str, Event] = {}
+        for batch in self.repo.chain(tip) if tip else ():
+            for event in batch_events(self.repo, batch, session_id):
+                events.setdefault(event.id, event)
+        if tip is None and not any(e.kind == "start" for e in pending):
+            raise SessionNotFound(f"no session {session_id}", hint="see `git agent-session list`")
+        ordered = sorted(events.values(), key=lambda e: e.order)
+        ordered += unseen(pending, set(events))
+        if kinds:
+            ordered = [e for e in ordered if e.kind in kinds or e.data.get("type") in kinds]
+        if limit is not None:
+            ordered = ordered[max(0, len(ordered) - limit) :]
+        return ordered[::-1] if reverse else ordered
+
+    def commits(self, session: str | None = None) -> Links:
+        """The commits linked to a session, the oldest link first."""
+        session_id = self.resolve(session)
+        self.settle()
+        found = self._links(session_id).values()
+        return sorted(found, key=lambda link: (link.at, link.commit))
+
+    def _links(self, session_id: str) -> dict[str, Link]:
+        pending = journal.read(self.shared, session_id).events
+        tip = self.repo.tip(SESSIONS + session_id)
+        if tip is None and not any(e.kind == "start" for e in pending):
+            raise SessionNotFound(f"no session {session_id}", hint="see `git agent-session list`")
+        seen = Seen.load(self.shared, self.repo, session_id, tip)
+        if not pending:
+            return seen.links()
+        return fold(session_id, _numbered(unseen(pending, seen.ids)), State(None, seen.links())).links
+
+    def which(self, revision: str) -> Sequence[Which]:
+        """The sessions that a commit belongs to, the primary one first. Raises CommitNotFound."""
+        commit = self.repo.resolve(revision)
+        self.settle()
+        noted = {n.session_id: n.primary for n in links.parse(self.repo.note(commit))}
+        for session_id in self._waiting_for(commit):
+            noted.setdefault(session_id, not noted)
+        found = []
+        for session_id, primary in noted.items():
+            try:
+                session = self._state(session_id).session()
+                link = self._links(session_id).get(commit) or Link(commit, "trailer", "")
+            except SessionNotFound:
+                session = Session(session_id, "unknown", "", "", doc={"id": session_id, "status": "unknown"})
+                link = Link(commit, "trailer", "")
+            except AgentSessionError:
+                continue
+            found.append(Which(session, replace(link, primary=primary)))
+        return sorted(found, key=lambda w: (not w.link.primary, w.session.started_at, w.session.id))
+
+    def _waiting_for(self, commit: str) -> Sequence[str]:
+        try:
+            names = os.listdir(journal.folder(self.shared))
+        except OSError:
+            return []
+        return [n[:36] for n in names if n[36:] == f".{commit}.toml" and is_session_id(n[:36])]
+
+    def contexts(self, session: str | None = None) -> Snapshots:
+        """The context snapshots of a session, the oldest first, each with its event."""
+        from git_agent_session import codec
+
+        session_id = self.resolve(session)
+        tip = self.repo.tip(SESSIONS + session_id)
+        found = []
+        for batch in self.repo.chain(tip) if tip else ():
+            for event in batch_events(self.repo, batch, session_id):
+                if event.kind == "context":
+                    name = f"context/{event.id}.toml"
+                    data = self.repo.files(batch, name).get(name)
+                    found.append((event, codec.loads(data) if data else {}))
+        return sorted(found, key=lambda pair: pair[0].order)
+
+    def summary(self, session: str | None = None) -> Summary:
+        """A session with its commits, tools and duration."""
+        session_id = self.resolve(session)
+        commits = tuple(self.commits(session_id))
+        state = self._state(session_id).session()
+        tools: dict[str, int] = {}
+        for event in self.history(session_id, kinds=("tool",)):
+            name = str(event.data.get("name", ""))
+            tools[name] = tools.get(name, 0) + 1
+        return Summary(state, commits, duration_ms(state), tools)
+
+    def settle(self) -> None:
+        """Work in what hooks left about rewritten commits; where the repository cannot be written, do nothing."""
+        try:
+            rewrites.settle(self.repo)
+        except (AgentSessionError, OSError):
+            return
+
+
+def duration_ms(session: Session) -> int:
+    """From the first to the last that is known of a session, in milliseconds."""
+    from datetime import datetime
+
+    first, last = session.started_at, session.ended_at or session.updated_at
+    try:
+        delta: Any = datetime.fromisoformat(last) - datetime.fromisoformat(first)
+    except ValueError:
+        return 0
+    return int(delta.total_seconds() * 1000)
+
+
+def _numbered(events: Iterable[Event], doc: Doc | None = None) -> list[Event]:
+    """Events of the journal with the clocks that a batch would give them."""
+    clock = doc.get("clock", 0) if doc else 1 << 62
+    return [replace(event, clock=clock + n) for n, event in enumerate(events, 1)]

@@ -1,0 +1,370 @@
+"""Writing sessions: lifecycle, records, links. The Python API that everything else is thin over.
+
+Recording appends to the journal, which is cheap and final; a batch commit follows at start, at end, when asked, and
+past 64 KB. Every text is cleaned and redacted before it is written anywhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from git_agent_session import codec, journal, live
+from git_agent_session.errors import AgentSessionError, SessionState, StorageError, UsageError
+from git_agent_session.git.repository import SESSIONS, Moved
+from git_agent_session.ids import (
+    native_session_id,
+    new_event_id,
+    new_session_id,
+    timestamp,
+)
+from git_agent_session.model import (
+    END_STATUSES,
+    PAUSED,
+    ROLES,
+    SNAPSHOT_TYPES,
+    USAGE_KEYS,
+    Agent,
+    Doc,
+    Event,
+    Session,
+)
+from git_agent_session.redact.engine import redact_value
+from git_agent_session.store import drain as draining
+from git_agent_session.store import links, lookup
+from git_agent_session.store.reader import Reader
+
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
+_AGENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+class Store(Reader):
+    """Sessions of one repository, to be read and written. Open one with `git_agent_session.open`."""
+
+    # -- lifecycle
+
+    def start(
+        self,
+        *,
+        goal: str = "",
+        title: str = "",
+        type: str = "",
+        project: str = "",
+        user: str = "",
+        parent: str = "",
+        agent: Agent | str = "",
+        tags: Sequence[str] = (),
+        meta: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+        activate: bool = True,
+    ) -> Session:
+        """Open a session and return it; with `activate` it becomes this worktree's active one.
+
+        `agent` is an Agent or its type. One with a `native_id` gets the id that the agent's own hooks would give it.
+        `context` is a snapshot (`Snapshot.to_dict()`) to store as the initial one. Raises UsageError for a value that
+        cannot be, SessionState when the session exists already, StorageError.
+        """
+        who = Agent(type=agent) if isinstance(agent, str) else agent
+        _check(who.type, _AGENT, "agent type", "such as claude-code")
+        if type:
+            _check(type, _WORD, "type", "such as full, quick or research")
+        session_id = native_session_id(who.type, who.native_id) if who.native_id else new_session_id()
+        data: Doc = {
+            "goal": goal,
+            "title": title,
+            "type": type,
+            "project": project or lookup.worktree_name(self.repo.location),
+            "user": user or "{} <{}>".format(*self.repo.identity),
+            "parent": self.resolve(parent) if parent else "",
+            "tags": [_tag(t) for t in tags],
+            "meta": dict(meta or {}),
+            "agent": {k: getattr(who, k) for k in Agent.__slots__ if getattr(who, k)},
+        }
+        events = [_event("start", {k: v for k, v in data.items() if v})]
+        files = self._add_snapshot(events, context, "initial") if context else {}
+        self._prepare()
+        state = draining.create(self.repo, session_id, draining.Extra(events, files))
+        if state is None:
+            raise SessionState(
+                f"session {session_id[:8]} of {who.type} exists already",
+                hint=f"`git agent-session resume {session_id[:8]}` reopens it",
+            )
+        self._open(session_id, who.type)
+        if who.native_id:
+            live.set_native(self.shared, who.type, who.native_id, session_id)
+        if activate:
+            live.set_active(self.private, session_id)
+        return state.session()
+
+    def end(self, session: str | None = None, *, status: str = "completed", message: str = "") -> Session:
+        """End a session with one of the final statuses. Raises UsageError, SessionState when it has ended already."""
+        if status not in END_STATUSES:
+            raise UsageError(f"{codec.clean(status, 40)!r} is no final status", hint=f"use {', '.join(END_STATUSES)}")
+        current = self._in_state(session, ended=False, verb="ended")
+        data = {"status": status, **({"message": message} if message else {})}
+        self._append(current.id, [_event("end", data)])
+        live.set_closed(self.shared, current.id)
+        if live.active(self.private) == current.id:
+            live.set_active(self.private, None)
+        self.drain(current.id)
+        return self.get(current.id)
+
+    def pause(self, session: str | None = None) -> Session:
+        """Pause a session: it stays current, and commits do not link to it until it is resumed."""
+        current = self._in_state(session, ended=False, verb="paused")
+        if current.status == PAUSED:
+            raise SessionState(f"session {current.id[:8]} is paused already", hint="`git agent-session resume`")
+        self._append(current.id, [_event("pause", {})])
+        live.set_closed(self.shared, current.id)
+        return self.get(current.id)
+
+    def resume(self, session: str | None = None, *, activate: bool = True) -> Session:
+        """Go on with a paused or ended session; with `activate` it becomes this worktree's active one."""
+        current = self.get(session)
+        self._prepare()
+        if current.ended or current.status == PAUSED:
+            self._append(current.id, [_event("resume", {})])
+        elif live.is_open(self.shared, current.id) and (not activate or live.active(self.private) == current.id):
+            raise SessionState(f"session {current.id[:8]} is active already", hint="nothing to do")
+        self._open(current.id, current.agent.type)
+        if activate:
+            live.set_active(self.private, current.id)
+        return self.get(current.id)
+
+    def switch(self, session: str) -> Session:
+        """Make another session this worktree's active one. Raises SessionState when it has ended."""
+        current = self._in_state(session, ended=False, verb="switched to")
+        self._prepare()
+        if current.status != PAUSED:
+            self._open(current.id, current.agent.type)
+        live.set_active(self.private, current.id)
+        return current
+
+    def delete(self, session: str) -> Session:
+        """Remove a session from this repository: its ref, its journal, its lines in notes. Returns what it was."""
+        gone = self.get(session)
+        commits = self.commits(gone.id)
+        self.drain(gone.id)
+        live.set_closed(self.shared, gone.id)
+        if live.active(self.private) == gone.id:
+            live.set_active(self.private, None)
+        if gone.agent.native_id:
+            live.forget_native(self.shared, gone.agent.type, gone.agent.native_id)
+        for _ in range(20):
+            with contextlib.suppress(Moved):
+                self.repo.swap(SESSIONS + gone.id, None, self.repo.tip(SESSIONS + gone.id), "delete")
+                break
+        else:
+            raise StorageError(f"session {gone.id[:8]} is written by others again and again", hint="try again")
+        for path in journal.read(self.shared, gone.id).files:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(self.shared, "seen", gone.id))
+        edits = {link.commit: [links.Edit(gone.id, False)] for link in commits}
+        links.project(self.repo, edits, "delete")
+        return gone
+
+    # -- recording
+
+    def append(self, session: str | None, kind: str, data: Mapping[str, Any] | None = None, *, id: str = "") -> Event:
+        """Record one event of any kind; when this returns it survives the death of the process.
+
+        `data` holds plain values. An `id` of the caller's own makes a second append of the same thing harmless.
+        """
+        return self._record(session, kind, data or {}, id)
+
+    def log(
+        self,
+        session: str | None,
+        type: str,
+        text: str,
+        *,
+        role: str = "",
+        meta: Mapping[str, Any] | None = None,
+    ) -> Event:
+        """Record an interaction of the user's own `type`; `role` is one of user, assistant, tool, system."""
+        _check(type, _WORD, "type", "such as note, question or user_message")
+        if role and role not in ROLES:
+            raise UsageError(f"{codec.clean(role, 40)!r} is no role", hint=f"use {', '.join(ROLES)}")
+        data: Doc = {"type": type, "text": text}
+        if role:
+            data["role"] = role
+        if meta:
+            data["meta"] = dict(meta)
+        return self._record(session, "interaction", data)
+
+    def metric(
+        self, session: str | None, name: str, value: int | float, *, meta: Mapping[str, Any] | None = None
+    ) -> Event:
+        """Record a number under a name. Tokens and cost that should be added up are `usage`."""
+        _check(name, _WORD, "metric name", "such as tokens_used")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise UsageError(f"{value!r} is no number", hint="give a finite number such as 12 or 0.5")
+        return self._record(session, "metric", {"name": name, "value": value, **({"meta": dict(meta)} if meta else {})})
+
+    def usage(self, session: str | None = None, **amounts: int | float) -> Event:
+        """Add tokens (`input_tokens` …), `cost_usd` or `duration_ms` to a session's usage."""
+        unknown = amounts.keys() - set(USAGE_KEYS)
+        if unknown:
+            raise UsageError(f"{min(unknown)!r} is no usage", hint=f"use {', '.join(USAGE_KEYS)}")
+        return self._record(session, "usage", dict(amounts))
+
+    def tag(self, session: str | None, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Event:
+        """Add and remove tags."""
+        data = {k: v for k, v in (("add", [_tag(t) for t in add]), ("remove", [_tag(t) for t in remove])) if v}
+        return self._record(session, "tag", data)
+
+    def set(self, session: str | None = None, **changes: Any) -> Event:
+        """Change `goal`, `title`, `type`, `project`, or add to `meta`."""
+        unknown = changes.keys() - {"goal", "title", "type", "project", "meta"}
+        if unknown:
+            raise UsageError(f"{min(unknown)!r} cannot be set", hint="use goal, title, type, project or meta")
+        return self._record(session, "set", changes)
+
+    def add_context(self, session: str | None, snapshot: Mapping[str, Any], *, type: str = "update") -> Event:
+        """Store a context snapshot (`Snapshot.to_dict()`) of type initial, update or refresh."""
+        if type not in SNAPSHOT_TYPES:
+            raise UsageError(f"{codec.clean(type, 40)!r} is no snapshot type", hint=f"use {', '.join(SNAPSHOT_TYPES)}")
+        current = self._in_state(session, ended=None, verb="given context")
+        events: list[Event] = []
+        files = self._add_snapshot(events, snapshot, type)
+        draining.drain(self.repo, current.id, draining.Extra(events, files))
+        return events[0]
+
+    # -- links
+
+    def link(self, session: str | None, revisions: Sequence[str], *, primary: bool = False) -> list[str]:
+        """Link commits to a session by hand; returns the ids of those that were not linked so before."""
+        current = self._in_state(session, ended=None, verb="linked")
+        commits = [self.repo.resolve(r) for r in revisions]
+        known = {link.commit: link for link in self.commits(current.id)}
+        events = []
+        for commit in dict.fromkeys(commits):
+            before = known.get(commit)
+            if before is not None and (before.primary or not primary):
+                continue
+            facts = self.repo.commit_facts(commit)
+            data: Doc = {"commit": commit, "tree": facts["tree"], "parents": facts["parents"], "via": "manual"}
+            if primary:
+                data["primary"] = True
+            # a random part: the same commit may be linked, unlinked and linked again
+            events.append(_event("commit", data, f"commit-{commit}-{new_event_id()[:8]}"))
+        return self._write_links(current.id, events)
+
+    def unlink(self, session: str | None, revisions: Sequence[str]) -> list[str]:
+        """Take links back; returns the ids. Raises SessionState for a commit that is not linked."""
+        current = self._in_state(session, ended=None, verb="unlinked")
+        commits = list(dict.fromkeys(self.repo.resolve(r) for r in revisions))
+        known = {link.commit for link in self.commits(current.id)}
+        for commit in commits:
+            if commit not in known:
+                raise SessionState(
+                    f"commit {commit[:10]} is not linked to session {current.id[:8]}",
+                    hint=f"`git agent-session which {commit[:10]}` shows its sessions",
+                )
+        return self._write_links(current.id, [_event("unlink", {"commit": c}) for c in commits])
+
+    def _write_links(self, session_id: str, events: list[Event]) -> list[str]:
+        if events:
+            self._append(session_id, events)
+            self.drain(session_id)
+        return [str(e.data["commit"]) for e in events]
+
+    # -- batches
+
+    def drain(self, session: str | None = None) -> None:
+        """Write what waits for a session (and what hooks left about rewritten commits) into its ref now."""
+        session_id = self.resolve(session)
+        self.settle()
+        draining.drain(self.repo, session_id)
+
+    def drain_all(self) -> list[AgentSessionError]:
+        """Drain every session that has anything waiting; returns what went wrong, session by session."""
+        errors: list[AgentSessionError] = []
+        self.settle()
+        for session_id in sorted(journal.waiting(self.shared)):
+            try:
+                draining.drain(self.repo, session_id)
+            except AgentSessionError as e:
+                errors.append(e)
+        return errors
+
+    # -- how
+
+    def _record(self, session: str | None, kind: str, data: Mapping[str, Any], id: str = "") -> Event:
+        session_id = self.resolve(session)
+        if not live.is_open(self.shared, session_id):
+            self.get(session_id)  # it may be paused, ended, or not be at all
+        event = _event(kind, data, id)
+        self._append(session_id, [event])
+        return event
+
+    def _append(self, session_id: str, events: Sequence[Event]) -> None:
+        size = journal.append(self.shared, session_id, events)
+        if size > journal.DRAIN_BYTES:
+            # recorded already: what hinders the batch now is met again, and said, at the next one
+            with contextlib.suppress(AgentSessionError):
+                draining.drain(self.repo, session_id, wait=0.0)
+
+    def _in_state(self, session: str | None, *, ended: bool | None, verb: str) -> Session:
+        current = self.get(session)
+        if ended is False and current.ended:
+            raise SessionState(
+                f"session {current.id[:8]} has ended ({current.status}) and cannot be {verb}",
+                hint=f"`git agent-session resume {current.id[:8]}` reopens it",
+            )
+        return current
+
+    def _add_snapshot(self, events: list[Event], snapshot: Mapping[str, Any], type: str) -> dict[str, bytes]:
+        doc = codec.clean_value(redact_value(dict(snapshot)))
+        data: Doc = {"type": type}
+        for key in ("file_count", "token_estimate", "token_method"):
+            if key in doc:
+                data[key] = doc[key]
+        event = _event("context", data)
+        events.append(event)
+        return {f"context/{event.id}.toml": codec.dumps(doc)}
+
+    def _open(self, session_id: str, agent_type: str) -> None:
+        live.set_open(self.shared, session_id, agent_type, trailer=self.repo.config_bool("agentSession.trailer", True))
+
+    def _prepare(self) -> None:
+        try:
+            live.prepare(self.shared)
+            os.makedirs(self.private, mode=0o700, exist_ok=True)
+        except OSError as e:
+            raise StorageError(
+                f"cannot write to {self.shared}: {e.strerror}", hint="make the repository writable"
+            ) from e
+
+
+def forget(shared: str) -> None:
+    """Remove everything that is derived in the plugin's folder; journals, refs and notes stay."""
+    for name in ("seen",):
+        shutil.rmtree(os.path.join(shared, name), ignore_errors=True)
+    with contextlib.suppress(OSError):
+        os.unlink(os.path.join(shared, "index.sqlite"))
+
+
+def _event(kind: str, data: Mapping[str, Any], id: str = "") -> Event:
+    return Event(id or new_event_id(), timestamp(), kind, codec.clean_value(redact_value(dict(data))))
+
+
+def _tag(text: str) -> str:
+    tag = codec.clean(text, 100).strip()
+    if not tag or "\n" in tag or "," in tag:
+        raise UsageError(f"{tag!r} is no tag", hint="a tag is one line without commas")
+    return tag
+
+
+def _check(text: str, pattern: re.Pattern[str], what: str, example: str) -> None:
+    if text and not pattern.fullmatch(text):
+        raise UsageError(f"{codec.clean(text, 60)!r} is no {what}", hint=f"use letters, digits, . _ and -, {example}")
+    if not text and what != "agent type":
+        raise UsageError(f"the {what} is empty", hint=f"use letters, digits, . _ and -, {example}")
