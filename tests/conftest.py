@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pygit2
 import pytest
+from pygit2.enums import ConfigLevel
 
 from tests.harness import ROOT, Repo
 
@@ -40,6 +42,9 @@ def seal(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("NO_COLOR")
+    # libgit2 looked for HOME when it was loaded
+    for level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL):
+        pygit2.settings.search_path[level] = str(home if level == ConfigLevel.GLOBAL else home / "none")
     return home
 
 

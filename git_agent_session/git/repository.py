@@ -43,8 +43,9 @@ class Moved(Exception):
 class Repository:
     """An open repository. Not for use by several threads at once."""
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, env: Mapping[str, str] | None = None) -> None:
         self.location = location
+        self._env = env or {}
         self._repo = _open(location)
         self._identity: tuple[str, str] | None = None
 
@@ -58,7 +59,7 @@ class Repository:
         if location is None:
             where = os.path.abspath(start) if start else os.getcwd()
             raise NotARepository(f"not a git repository: {where}", hint="run this inside one, or `git init` first")
-        return cls(location)
+        return cls(location, env)
 
     # -- refs
 
@@ -332,9 +333,10 @@ class Repository:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """Name and mail of the user, by git config; a neutral pair where none is set."""
+        """Name and mail of the user, as git itself finds an author's; a neutral pair where none is set."""
         if self._identity is None:
-            name, mail = self.config("user.name"), self.config("user.email")
+            name = self._env.get("GIT_AUTHOR_NAME") or self.config("author.name") or self.config("user.name")
+            mail = self._env.get("GIT_AUTHOR_EMAIL") or self.config("author.email") or self.config("user.email")
             self._identity = (name or "git agent-session", mail or "agent-session@git.invalid")
         return self._identity
 
