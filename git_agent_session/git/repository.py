@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pygit2 import Commit, Oid, Tree
 
 SESSIONS = "refs/agent-sessions/"
-NOTES = "refs/notes/agent-sessions"
 
 # a ref's lock is held for milliseconds; one that is older than this was left by a process that died
 STALE_LOCK_SECONDS = 30.0
@@ -41,12 +40,12 @@ class Moved(Exception):
 
 
 class Repository:
-    """An open repository. Not for use by several threads at once."""
+    """An open repository. Not for use by several threads at once. `raw` is pygit2's, for this package only."""
 
     def __init__(self, location: Location, env: Mapping[str, str] | None = None) -> None:
         self.location = location
         self._env = env or {}
-        self._repo = _open(location)
+        self.raw = _open(location)
         self._identity: tuple[str, str] | None = None
 
     @classmethod
@@ -66,14 +65,14 @@ class Repository:
     def tip(self, ref: str) -> Tip | None:
         """The id that `ref` points at, or None."""
         try:
-            return str(self._repo.references[ref].target)
+            return str(self.raw.references[ref].target)
         except (KeyError, ValueError, pygit2.GitError):
             return None
 
     def refs(self, prefix: str) -> dict[str, Tip]:
         """All direct refs whose name starts with `prefix`, and where they point."""
         found = {}
-        for reference in self._repo.references.iterator():
+        for reference in self.raw.references.iterator():
             name = reference.name
             if name.startswith(prefix) and not isinstance(reference.target, str):
                 found[name] = str(reference.target)
@@ -87,7 +86,7 @@ class Repository:
         deadline = time.monotonic() + wait
         while True:
             try:
-                with self._repo.transaction() as transaction:
+                with self.raw.transaction() as transaction:
                     transaction.lock_ref(ref)
                     if self.tip(ref) != old:
                         raise Moved(ref)
@@ -103,7 +102,7 @@ class Repository:
         lock = os.path.join(self.location.common_dir, *ref.split("/")) + ".lock"
         if not os.path.exists(lock) and "lock" not in str(error):
             raise StorageError(
-                f"cannot update {ref}: {_one_line(error)}", hint="free disk space or make the repository writable"
+                f"cannot update {ref}: {one_line(error)}", hint="free disk space or make the repository writable"
             ) from error
         if _break_stale(lock):
             return
@@ -122,32 +121,33 @@ class Repository:
         try:
             for path, content in files.items():
                 folder, _, name = path.rpartition("/")
-                blob = self._repo.create_blob(content)
+                blob = self.raw.create_blob(content)
                 if folder:
                     folders.setdefault(folder, {})[name] = blob
                 else:
                     top[name] = (blob, FILE_MODE)
             for folder, entries in folders.items():
                 top[folder] = (self._write_tree({n: (o, FILE_MODE) for n, o in entries.items()}), TREE_MODE)
-            return self._commit(self._write_tree(top), parents, message)
+            return self.write_commit(self._write_tree(top), parents, message)
         except (pygit2.GitError, OSError) as e:
             raise StorageError(
-                f"cannot write git objects: {_one_line(e)}", hint="free disk space or make the repository writable"
+                f"cannot write git objects: {one_line(e)}", hint="free disk space or make the repository writable"
             ) from e
 
     def _write_tree(self, entries: Mapping[str, tuple[Oid, int]], base: Tree | None = None) -> Oid:
-        builder = self._repo.TreeBuilder(base) if base is not None else self._repo.TreeBuilder()
+        builder = self.raw.TreeBuilder(base) if base is not None else self.raw.TreeBuilder()
         for name, (oid, mode) in entries.items():
             builder.insert(name, oid, mode)
         return builder.write()
 
-    def _commit(self, tree: Oid, parents: list[Tip], message: str) -> Tip:
+    def write_commit(self, tree: Oid, parents: list[Tip], message: str) -> Tip:
+        """Write a commit of the user's and return its id; no ref moves."""
         who = self._signature()
-        return str(self._repo.create_commit(None, who, who, message, tree, list(parents)))
+        return str(self.raw.create_commit(None, who, who, message, tree, list(parents)))
 
     def files(self, tip: Tip, *names: str, limit: int = 32 * 1024 * 1024) -> dict[str, bytes]:
         """The named files of the batch `tip`, those that exist; one larger than `limit` bytes raises ValueError."""
-        tree = self._batch(tip).tree
+        tree = self.commit_at(tip).tree
         found: dict[str, bytes] = {}
         for name in names:
             try:
@@ -164,8 +164,8 @@ class Repository:
         """The batches reachable from `tip`, children before their parents, without `until` and what it reaches."""
         from pygit2.enums import SortMode
 
-        self._batch(tip)
-        walker = self._repo.walk(pygit2.Oid(hex=tip), SortMode.TOPOLOGICAL)
+        self.commit_at(tip)
+        walker = self.raw.walk(pygit2.Oid(hex=tip), SortMode.TOPOLOGICAL)
         if until is not None:
             walker.hide(pygit2.Oid(hex=until))
         for commit in walker:
@@ -174,12 +174,13 @@ class Repository:
     def descends(self, tip: Tip, ancestor: Tip) -> bool:
         """True when `ancestor` is `tip` or reachable from it."""
         try:
-            return tip == ancestor or self._repo.descendant_of(tip, ancestor)
+            return tip == ancestor or self.raw.descendant_of(tip, ancestor)
         except (pygit2.GitError, KeyError, ValueError):
             return False
 
-    def _batch(self, tip: Tip) -> Commit:
-        found = self._repo.get(tip)
+    def commit_at(self, tip: Tip) -> Commit:
+        """The commit `tip`; raises ValueError when it is none."""
+        found: object = self.raw.get(tip)
         if not isinstance(found, pygit2.Commit):
             raise ValueError("it does not point at a commit")
         return found
@@ -189,7 +190,7 @@ class Repository:
     def resolve(self, revision: str) -> Tip:
         """The full id of the commit that `revision` names (gitrevisions(7)); raises CommitNotFound."""
         try:
-            return str(self._repo.revparse_single(revision).peel(ObjectType.COMMIT).id)
+            return str(self.raw.revparse_single(revision).peel(ObjectType.COMMIT).id)
         except (KeyError, ValueError, pygit2.GitError) as e:
             shown = revision.encode("utf-8", "backslashreplace").decode()
             raise CommitNotFound(f"no commit is named {shown!r}", hint="see `git log`") from e
@@ -197,13 +198,13 @@ class Repository:
     def head(self) -> Tip | None:
         """The commit that is checked out, or None before the first."""
         try:
-            return str(self._repo.head.target)
+            return str(self.raw.head.target)
         except (pygit2.GitError, KeyError):
             return None
 
     def commit_facts(self, commit: Tip) -> dict[str, object]:
         """Of a project commit: `subject`, `author`, `at` (epoch seconds), `parents`, `tree`; empty when it is gone."""
-        found = self._repo.get(commit)
+        found: object = self.raw.get(commit)
         if not isinstance(found, pygit2.Commit):
             return {}
         return {
@@ -220,7 +221,7 @@ class Repository:
 
         A merge's are those against its first parent too. More than `most` paths are cut; an unreadable commit has none.
         """
-        found = self._repo.get(commit)
+        found: object = self.raw.get(commit)
         if not isinstance(found, pygit2.Commit):
             return [], ""
         try:
@@ -233,101 +234,19 @@ class Repository:
             return [], ""
         return paths[:most], patch_id
 
-    # -- notes
-
-    def note(self, commit: Tip) -> str:
-        """The note on `commit`, whatever the fan-out; "" if there is none."""
-        tip = self.tip(NOTES)
-        if tip is None:
-            return ""
-        try:
-            tree = self._batch(tip).tree
-        except ValueError:
-            return ""
-        texts = [self._blob_text(tree[path]) for path in _note_paths(tree, commit)]
-        return "\n".join(t.strip("\n") for t in texts if t)
-
-    def edit_notes(self, edits: Mapping[Tip, str], reason: str) -> None:
-        """Make the notes of the commits in `edits` read as given ("" removes one), in one commit, atomically.
-
-        Raises Moved when another writer was first: read the notes again and retry.
-        """
-        old = self.tip(NOTES)
-        root = self._batch(old).tree if old else None
-        folders: dict[str, dict[str, str]] = {}
-        for commit, text in edits.items():
-            folders.setdefault(commit[:2], {})[commit[2:]] = text
-        try:
-            builder = self._repo.TreeBuilder(root) if root is not None else self._repo.TreeBuilder()
-            for commit in edits:
-                for path in _note_paths(root, commit) if root is not None else ():
-                    if "/" not in path:
-                        builder.remove(path)
-            for folder, entries in folders.items():
-                self._edit_folder(builder, root, folder, entries)
-            tree = builder.write()
-            if root is not None and tree == root.id:
-                return
-            new = self._commit(tree, [old] if old else [], reason)
-        except (pygit2.GitError, OSError) as e:
-            raise StorageError(
-                f"cannot write notes: {_one_line(e)}", hint="free disk space or make the repository writable"
-            ) from e
-        self.swap(NOTES, new, old, reason)
-
-    def _edit_folder(self, root_builder: object, root: Tree | None, folder: str, entries: Mapping[str, str]) -> None:
-        below = root[folder] if root is not None and folder in root else None
-        builder = self._repo.TreeBuilder(below) if isinstance(below, pygit2.Tree) else self._repo.TreeBuilder()
-        for name, text in entries.items():
-            if isinstance(below, pygit2.Tree) and name[:2] in below:
-                # a deeper fan-out of another writer's: git would show both
-                deeper = below[name[:2]]
-                if isinstance(deeper, pygit2.Tree) and name[2:] in deeper:
-                    inner = self._repo.TreeBuilder(deeper)
-                    inner.remove(name[2:])
-                    builder.insert(name[:2], inner.write(), TREE_MODE) if len(inner) else builder.remove(name[:2])
-            if text:
-                builder.insert(name, self._repo.create_blob(text.encode() + b"\n"), FILE_MODE)
-            elif isinstance(below, pygit2.Tree) and name in below:
-                builder.remove(name)
-        if len(builder):
-            root_builder.insert(folder, builder.write(), TREE_MODE)  # type: ignore[attr-defined]
-        elif below is not None:
-            root_builder.remove(folder)  # type: ignore[attr-defined]
-
-    def noted(self) -> Iterator[tuple[Tip, str]]:
-        """Every commit that has a note, with its text."""
-        tip = self.tip(NOTES)
-        if tip is None:
-            return
-        pending: list[tuple[str, Tree]] = [("", self._batch(tip).tree)]
-        while pending:
-            prefix, tree = pending.pop()
-            for entry in tree:
-                name = f"{prefix}{entry.name}"
-                if isinstance(entry, pygit2.Tree):
-                    pending.append((name, entry))
-                elif len(name) == 40:
-                    yield name, self._blob_text(entry)
-
-    def _blob_text(self, entry: object) -> str:
-        if not isinstance(entry, pygit2.Blob) or entry.size > 1024 * 1024:
-            return ""
-        return entry.data.decode("utf-8", "replace")
-
     # -- config and identity
 
     def config(self, key: str) -> str | None:
         """The effective value of a config key, or None."""
         try:
-            return str(self._repo.config[key])
+            return str(self.raw.config[key])
         except (KeyError, ValueError, pygit2.GitError):
             return None
 
     def config_bool(self, key: str, default: bool) -> bool:
         """The effective value of a boolean config key; what is no boolean counts as `default`."""
         try:
-            return self._repo.config.get_bool(key)
+            return self.raw.config.get_bool(key)
         except (KeyError, ValueError, pygit2.GitError):
             return default
 
@@ -360,10 +279,10 @@ def _open(location: Location) -> pygit2.Repository:
             ) from e
         if "own" in str(e):
             raise UnsupportedRepository(
-                f"git refuses this repository: {_one_line(e)}",
+                f"git refuses this repository: {one_line(e)}",
                 hint="see safe.directory in git-config(1)",
             ) from e
-        raise NotARepository(f"cannot open the repository {location.git_dir}: {_one_line(e)}") from e
+        raise NotARepository(f"cannot open the repository {location.git_dir}: {one_line(e)}") from e
 
 
 def _foreign_format(common_dir: str) -> str:
@@ -379,12 +298,6 @@ def _foreign_format(common_dir: str) -> str:
         if key == "refstorage" and value == "reftable":
             return "the reftable ref storage"
     return ""
-
-
-def _note_paths(tree: Tree, commit: str) -> list[str]:
-    """Where the notes tree holds `commit`: flat, or below one or two folders of two digits (git uses all)."""
-    paths = (commit, f"{commit[:2]}/{commit[2:]}", f"{commit[:2]}/{commit[2:4]}/{commit[4:]}")
-    return [p for p in paths if p in tree]
 
 
 def _break_stale(lock: str) -> bool:
@@ -404,5 +317,6 @@ def _break_stale(lock: str) -> bool:
     return True
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What libgit2 said, as one line."""
     return " ".join(str(error).split())

@@ -6,13 +6,15 @@ Writing goes by compare-and-swap and is retried; the events remain the truth wha
 
 from __future__ import annotations
 
+import functools
 import random
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from git_agent_session.errors import StorageError
+from git_agent_session.git import notes
 from git_agent_session.git.repository import Moved, Repository
 
 _LINE = re.compile(
@@ -79,23 +81,19 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
 def project(repo: Repository, wanted: Mapping[str, Iterable[Edit]], reason: str) -> None:
     """Bring the notes of the commits in `wanted` in line, in one step; those that already are cost no write."""
     deadline = time.monotonic() + _DEADLINE_SECONDS
+    changes = {commit: functools.partial(edited_where_needed, edits=tuple(edits)) for commit, edits in wanted.items()}
     while True:
-        changes = {}
-        for commit, edits in wanted.items():
-            text = repo.note(commit)
-            if all(_holds(text, edit) for edit in edits):
-                continue
-            after = edited(text, edits)
-            if after != text:
-                changes[commit] = after
-        if not changes:
-            return
         try:
-            return repo.edit_notes(changes, reason)
+            return notes.update(repo, changes, reason)
         except Moved as e:
             if time.monotonic() > deadline:
                 raise StorageError("the notes are written by others again and again", hint="try again") from e
             time.sleep(random.random() * 0.02)
+
+
+def edited_where_needed(text: str, edits: Sequence[Edit]) -> str:
+    """`edited`, but a note that says all of it already stays as it is, to the byte."""
+    return text if all(_holds(text, edit) for edit in edits) else edited(text, edits)
 
 
 def _holds(text: str, edit: Edit) -> bool:

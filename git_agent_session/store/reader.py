@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from git_agent_session import journal, live
 from git_agent_session.errors import AgentSessionError, BrokenSession, SessionNotFound
+from git_agent_session.git import notes
 from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.ids import is_session_id
 from git_agent_session.model import Doc, Event, Link, Session, State, fold
@@ -265,7 +266,7 @@ class Reader:
         """The sessions that a commit belongs to, the primary one first. Raises CommitNotFound."""
         commit = self.repo.resolve(revision)
         self.settle()
-        noted = {n.session_id: n.primary for n in links.parse(self.repo.note(commit))}
+        noted = {n.session_id: n.primary for n in links.parse(notes.read(self.repo, commit))}
         for session_id in self._waiting_for(commit):
             noted.setdefault(session_id, not noted)
         found = []

@@ -10,6 +10,7 @@ import contextlib
 import os
 
 from git_agent_session import journal
+from git_agent_session.git import notes
 from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.ids import timestamp
 from git_agent_session.model import Event
@@ -50,7 +51,7 @@ def _settle_one(repo: Repository, operation: str, pairs: list[str], at: str) -> 
         if old == new or not (_is_commit(old) and _is_commit(new)):
             continue
         data = {"old": old, "new": new, "operation": operation if operation.isalpha() else "rewrite"}
-        for noted in links.parse(repo.note(old)):
+        for noted in links.parse(notes.read(repo, old)):
             events.setdefault(noted.session_id, []).append(Event(f"rewrite-{old}-{new}", at, "rewrite", data))
     known = {i for i in events if repo.tip(SESSIONS + i) or i in journal.waiting(repo.location.shared)}
     for session_id in known:

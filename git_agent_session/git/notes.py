@@ -1,0 +1,118 @@
+"""Git notes under our ref: read at any fan-out, written at one, atomically, and never over another writer's.
+
+A change is a function of the text that stands at the very tip the new one is built on; when another writer was first,
+the ref's compare-and-swap refuses, and the caller tries again with what stands then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import pygit2
+
+from git_agent_session.errors import StorageError
+from git_agent_session.git.repository import FILE_MODE, TREE_MODE, Repository, one_line
+
+if TYPE_CHECKING:
+    from pygit2 import Tree, TreeBuilder
+
+REF = "refs/notes/agent-sessions"
+MAX_NOTE = 1024 * 1024
+
+Change = Callable[[str], str]
+
+
+def read(repo: Repository, commit: str) -> str:
+    """The note on `commit`, whatever the fan-out; "" if there is none, or one that is no text of a sane size."""
+    tip = repo.tip(REF)
+    return _read(_tree(repo, tip), commit)
+
+
+def update(repo: Repository, changes: Mapping[str, Change], reason: str) -> None:
+    """Replace the note of each commit in `changes` by what its function makes of it ("" removes it), in one commit.
+
+    Nothing is written when nothing differs. Raises Moved when another writer was first, StorageError.
+    """
+    old = repo.tip(REF)
+    root = _tree(repo, old)
+    edits = {}
+    for commit, change in changes.items():
+        before = _read(root, commit)
+        after = change(before)
+        if after != before:
+            edits[commit] = after
+    if not edits:
+        return
+    try:
+        tree = _edited(repo, root, edits)
+        new = repo.write_commit(tree, [old] if old and root is not None else [], reason)
+    except (pygit2.GitError, OSError) as e:
+        raise StorageError(
+            f"cannot write notes: {one_line(e)}", hint="free disk space or make the repository writable"
+        ) from e
+    repo.swap(REF, new, old, reason)
+
+
+def _tree(repo: Repository, tip: str | None) -> Tree | None:
+    try:
+        return repo.commit_at(tip).tree if tip else None
+    except ValueError as e:
+        raise StorageError(f"{REF} does not point at a commit", hint=f"look at it with `git cat-file -t {REF}`") from e
+
+
+def _read(root: Tree | None, commit: str) -> str:
+    if root is None:
+        return ""
+    texts = []
+    for path in _paths(root, commit):
+        blob = root[path]
+        if isinstance(blob, pygit2.Blob) and blob.size <= MAX_NOTE:
+            texts.append(blob.data.decode("utf-8", "replace").strip("\n"))
+    return "\n".join(t for t in texts if t)
+
+
+def _paths(tree: Tree, commit: str) -> list[str]:
+    """Where the tree holds `commit`: flat, or below one or two folders of two digits (git uses all)."""
+    paths = (commit, f"{commit[:2]}/{commit[2:]}", f"{commit[:2]}/{commit[2:4]}/{commit[4:]}")
+    return [p for p in paths if p in tree]
+
+
+def _edited(repo: Repository, root: Tree | None, edits: Mapping[str, str]) -> pygit2.Oid:
+    builder = _builder(repo, root)
+    folders: dict[str, dict[str, str]] = {}
+    for commit, text in edits.items():
+        folders.setdefault(commit[:2], {})[commit[2:]] = text
+        if root is not None and commit in root:
+            builder.remove(commit)
+    for name, entries in folders.items():
+        below = root[name] if root is not None and name in root else None
+        folder = _edited_folder(repo, below if isinstance(below, pygit2.Tree) else None, entries)
+        if len(folder):
+            builder.insert(name, folder.write(), TREE_MODE)
+        elif below is not None:
+            builder.remove(name)
+    return builder.write()
+
+
+def _edited_folder(repo: Repository, tree: Tree | None, entries: Mapping[str, str]) -> TreeBuilder:
+    builder = _builder(repo, tree)
+    for name, text in entries.items():
+        deeper = tree[name[:2]] if tree is not None and name[:2] in tree else None
+        if isinstance(deeper, pygit2.Tree) and name[2:] in deeper:
+            # a deeper fan-out of another writer's: git would show both
+            inner = _builder(repo, repo.raw[builder.get(name[:2]).id])
+            inner.remove(name[2:])
+            if len(inner):
+                builder.insert(name[:2], inner.write(), TREE_MODE)
+            else:
+                builder.remove(name[:2])
+        if text:
+            builder.insert(name, repo.raw.create_blob(text.encode() + b"\n"), FILE_MODE)
+        elif tree is not None and name in tree:
+            builder.remove(name)
+    return builder
+
+
+def _builder(repo: Repository, tree: object) -> TreeBuilder:
+    return repo.raw.TreeBuilder(tree) if isinstance(tree, pygit2.Tree) else repo.raw.TreeBuilder()
