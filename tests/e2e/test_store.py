@@ -424,11 +424,16 @@ def test_reftable_is_said_by_name(repo: Repo) -> None:
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a user whom the file system refuses")
 def test_read_only_repository_is_said_and_can_be_read(repo: Repo, store: Store) -> None:
     session = store.start(goal="x")
+    store.link(session.id, ["HEAD"])
     subprocess.run(["chmod", "-R", "a-w", str(repo.path / ".git")], check=True)
     try:
-        assert store.get(session.id).goal == "x"
-        with pytest.raises(StorageError, match="writable"):
-            store.log(session.id, "note", "x")
+        fresh = git_agent_session.open(str(repo.path))
+        assert [s.id for s in fresh.list()] == [session.id]
+        assert [w.session.id for w in fresh.which("HEAD")] == [session.id]
+        assert fresh.summary(session.id).session.goal == "x"
+        for attempt in (lambda: fresh.log(session.id, "note", "x"), lambda: fresh.start(goal="y")):
+            with pytest.raises(StorageError, match="cannot write"):
+                attempt()
     finally:
         subprocess.run(["chmod", "-R", "u+w", str(repo.path / ".git")], check=True)
 
