@@ -1,0 +1,81 @@
+"""The table of commands, and the click group that imports a command's module when it is called.
+
+Every command is `command` in the module of its name. Importing this imports none of them, nor pygit2.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+PROGRAM = "git agent-session"
+
+SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Set up a repository", ("install", "uninstall", "enable", "disable")),
+    ("Work in a session", ("start", "end", "pause", "resume", "switch", "status", "set", "tag")),
+    ("Record", ("log", "metric", "context", "link", "unlink")),
+    ("Look back", ("list", "show", "history", "commits", "which")),
+    ("Manage", ("delete", "drain", "completion", "version", "man")),
+)
+INTERNAL = "Internal, run by the hooks of git and of agents: hook."
+
+
+class Commands(click.Group):
+    """The group: names from the table, modules on demand, help by section."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the table."""
+        return [name for _, names in SECTIONS for name in names]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, its module imported now."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = import_module(f"git_agent_session.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands, section by section."""
+        for title, names in SECTIONS:
+            commands = ((name, self.get_command(ctx, name)) for name in names)
+            rows = [(name, c.get_short_help_str(64)) for name, c in commands if c is not None and not c.hidden]
+            with formatter.section(title):
+                formatter.write_dl(rows, col_spacing=3)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What is not for people, and where to read on."""
+        formatter.write_paragraph()
+        formatter.write_text(f"{INTERNAL} `{PROGRAM} COMMAND -h` explains a command.")
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        import git_agent_session
+
+        click.echo(f"{PROGRAM} version {git_agent_session.__version__}")
+        ctx.exit()
+
+
+@click.command(
+    cls=Commands,
+    no_args_is_help=False,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_version,
+            help="Print the version and exit.",
+        )
+    ],
+)
+@click.pass_context
+def program(ctx: click.Context) -> None:
+    """Keep the sessions of coding agents in the git repository they work on, each commit linked to its own."""
+    if ctx.invoked_subcommand is None:
+        raise click.UsageError("no command given", ctx)

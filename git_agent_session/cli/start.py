@@ -1,0 +1,129 @@
+"""`start`: open a session here, with what is given, asked for on a terminal, or left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from git_agent_session.cli.env import Env
+from git_agent_session.cli.params import TEXT, complete_id, json_option, meta_of, meta_option, pass_env
+from git_agent_session.errors import AgentSessionError
+
+
+@click.command()
+@click.option("--goal", metavar="TEXT", type=TEXT, help="What the session is to achieve.")
+@click.option("--agent-type", metavar="NAME", type=TEXT, help="The agent that works, such as claude-code.")
+@click.option("--agent-version", metavar="VERSION", type=TEXT, default="", help="The agent's version.")
+@click.option("--model", metavar="NAME", type=TEXT, default="", help="The model that the agent uses.")
+@click.option("--user", metavar="WHO", type=TEXT, default="", help="Who started it; default: git's user name and mail.")
+@click.option("--tag", "tags", metavar="TAG", multiple=True, type=TEXT, help="Add a tag; may be repeated.")
+@click.option("--project", metavar="NAME", type=TEXT, default="", help="The project; default: the repository's folder.")
+@click.option("--type", metavar="TYPE", type=TEXT, default="", help="The kind of session, such as full or quick.")
+@meta_option
+@click.option(
+    "--parent", metavar="ID", type=TEXT, default="", shell_complete=complete_id, help="The session this one belongs to."
+)
+@click.option("--no-context", is_flag=True, help="Take no context snapshot.")
+@click.option("--non-interactive", is_flag=True, help="Never ask, not even on a terminal.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the session's id and nothing else.")
+@json_option
+@pass_env
+def command(
+    env: Env,
+    /,
+    goal: str | None,
+    agent_type: str | None,
+    no_context: bool,
+    non_interactive: bool,
+    quiet: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Open a session and make it the current one.
+
+    On a terminal it asks for a goal and an agent type that are not given. Prints the session's id and the line that
+    makes it the current session of a shell. A snapshot of the repository is stored as its initial context.
+    """
+    from git_agent_session.model import Agent
+
+    before = env.store.current_id()
+    ask = not (non_interactive or quiet or as_json) and env.can_ask()
+    if goal is None:
+        goal = env.ask("Goal: ") if ask else ""
+    if agent_type is None:
+        agent_type = env.ask("Agent type (empty for none): ") if ask else ""
+    agent = Agent(agent_type, given["agent_version"], given["model"])
+    session = env.store.start(
+        goal=TEXT.convert(goal, None, None),
+        agent=agent,
+        type=given["type"],
+        project=given["project"],
+        user=given["user"],
+        parent=given["parent"],
+        tags=given["tags"],
+        meta=meta_of(given["meta"]),
+        context=None if no_context else _snapshot(env),
+    )
+    if quiet:
+        env.write(session.id)
+    elif as_json:
+        env.json(session.to_dict())
+    else:
+        _opened(env, session.id)
+    _remarks(env, session.id, before, quiet=quiet or as_json)
+
+
+def _snapshot(env: Env) -> dict[str, Any] | None:
+    """The initial context; a repository that cannot be looked through still gets its session."""
+    from git_agent_session.cli.context import take
+
+    try:
+        return take(env, None)
+    except AgentSessionError as e:
+        env.warn(f"no context snapshot: {e.line()}")
+        return None
+
+
+def _opened(env: Env, session_id: str) -> None:
+    from git_agent_session import term
+    from git_agent_session.report import view as words
+
+    session = env.store.get(session_id)
+    view = env.view()
+    env.write(f"Started session {view.palette.paint('id', session.id)}")
+    snapshots = env.store.history(session_id, kinds=("context",), limit=1)
+    context = snapshots[-1].data if snapshots else {}
+    files, tokens = context.get("file_count"), context.get("token_estimate")
+    rows = (
+        ("goal", session.about),
+        ("agent", words.agent(session.agent)),
+        ("type", session.type),
+        ("project", session.project),
+        ("tags", ", ".join(session.tags)),
+        ("context", f"{term.count(files, 'file')}, about {term.si(tokens or 0)} tokens" if files is not None else ""),
+    )
+    for name, text in rows:
+        if text:
+            env.write(f"  {name + ':':<9}{term.clean(text)}")
+    env.write("")
+    env.write(f"export GIT_AGENT_SESSION={session.id}")
+
+
+def _remarks(env: Env, session_id: str, before: str | None, *, quiet: bool) -> None:
+    """What a person should know on stderr: hooks that are missing, and the session that was current."""
+    from git_agent_session import live
+    from git_agent_session.hooks import installer
+
+    try:
+        if not installer.status(env.folder).installed:
+            env.warn("hooks are not installed here, so commits will not be linked; run `git agent-session install`")
+    except AgentSessionError as e:
+        env.warn(f"cannot tell whether hooks are installed: {e.line()}")
+    named = env.environ.get("GIT_AGENT_SESSION")
+    if named and before != session_id:
+        env.warn(
+            "GIT_AGENT_SESSION names another session, which stays current in this shell until you export the new id"
+        )
+    elif before and before != session_id and not quiet and live.is_open(env.store.shared, before):
+        env.say(f"session {before[:8]} is still open; `git agent-session switch {before[:8]}` goes back to it")
