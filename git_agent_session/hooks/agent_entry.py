@@ -1,0 +1,142 @@
+"""The entry point of agents' hooks: `git-agent-session hook AGENT`, a payload on standard input.
+
+It always exits 0 and prints nothing: an agent takes output for instructions and a failure for a veto. What goes wrong
+becomes a line in `<common git dir>/agent-session/hook.log`. It runs on every tool call, so it imports neither click nor
+pygit2 nor `json` (8 ms for the pattern module that C does without); heavy work is started detached and not waited for.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from git_agent_session.agents.protocol import Agent
+    from git_agent_session.git.discover import Location
+
+# bytes; a payload carries whole files
+PAYLOAD = 16 * 1024 * 1024
+
+
+def main(argv: list[str]) -> int:
+    """Take one hook call of the agent named in `argv`; returns 0 whatever happens."""
+    try:
+        _take(argv[0] if argv else "")
+    except BaseException as e:  # not even an interrupt may reach the agent
+        _report(None, f"{type(e).__name__}: {e}")
+    return 0
+
+
+def _take(name: str) -> None:
+    from git_agent_session.agents import registry
+
+    agent = registry.load(name)
+    if agent is None:
+        return _report(None, f"there is no agent {name[:40]!r}")
+    data = _stdin()
+    if len(data) > PAYLOAD:
+        return _report(None, f"{name}: a payload of more than {PAYLOAD} bytes is left out")
+    try:
+        payload = parse(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as e:
+        return _report(None, f"{name}: the payload is no JSON: {e}")
+    if not isinstance(payload, dict):
+        return _report(None, f"{name}: the payload is no JSON object")
+    for location in _locations(agent, payload):
+        try:
+            if _record(location, agent, payload):
+                return None
+        except Exception as e:
+            event = payload.get("hook_event_name")
+            return _report(location, f"{name} {event if isinstance(event, str) else ''}: {type(e).__name__}: {e}")
+    return None
+
+
+def _record(location: Location, agent: Agent, payload: Mapping[str, Any]) -> bool:
+    """Record the call in one repository; True when no other repository is to be asked."""
+    capture = agent.translate(payload, os.environ, location.worktree)
+    if capture is None:
+        return True
+    from git_agent_session.agents import recorder
+
+    session_id = recorder.record(location, agent.NAME, capture)
+    if session_id and capture.settle:
+        from git_agent_session.agents import detach
+
+        detach.settle(location, agent.NAME, session_id, capture)
+    # an agent that went from one repository to another ends in both
+    return not capture.ends
+
+
+def _locations(agent: Agent, payload: Mapping[str, Any]) -> list[Location]:
+    from git_agent_session.git.discover import discover
+
+    found: dict[str, Location] = {}
+    for folder in agent.folders(payload, os.environ):
+        location = discover(folder)
+        if location is not None:
+            found.setdefault(location.common_dir, location)
+    return list(found.values())
+
+
+def _stdin() -> bytes:
+    """Standard input, at most one byte more than is taken."""
+    if os.isatty(0):
+        return b""
+    parts, size = [], 0
+    while size <= PAYLOAD and (part := os.read(0, 1 << 20)):
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
+
+
+def parse(text: str) -> Any:
+    """The JSON value in `text`, by the scanner that `json` itself runs on. Raises ValueError or RecursionError."""
+    try:
+        from _json import make_scanner
+
+        scan = make_scanner(_Strict)  # type: ignore[arg-type]
+    except (ImportError, AttributeError, TypeError):
+        import json
+
+        return json.loads(text)
+    text = text.strip(" \t\n\r")
+    try:
+        value, end = scan(text, 0)
+    except StopIteration:
+        raise ValueError("no value") from None
+    if end != len(text):
+        raise ValueError(f"something follows the value at character {end}")
+    return value
+
+
+class _Strict:
+    """What the scanner asks of a decoder; json.decoder.JSONDecoder has the same."""
+
+    strict = True
+    object_hook = None
+    object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = float
+    memo: Mapping[str, str] = {}
+
+
+def _report(location: Location | None, text: str) -> None:
+    try:
+        from git_agent_session.agents.recorder import log
+        from git_agent_session.git.discover import discover
+
+        location = location or discover()
+        if location is not None:
+            log(location.shared, text)
+    except BaseException:
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
