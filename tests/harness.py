@@ -44,7 +44,7 @@ class Repo:
             capture_output=True,
             timeout=timeout,
             check=False,
-            **given,  # type: ignore[arg-type]
+            **given,
         )
         if check and done.returncode != 0:
             raise AssertionError(f"{argv} exited {done.returncode}\n{done.stdout}\n{done.stderr}")

@@ -204,8 +204,8 @@ class Repository:
 
     def commit_facts(self, commit: Tip) -> dict[str, object]:
         """Of a project commit: `subject`, `author`, `at` (epoch seconds), `parents`, `tree`; empty when it is gone."""
-        found: object = self.raw.get(commit)
-        if not isinstance(found, pygit2.Commit):
+        found = self._project_commit(commit)
+        if found is None:
             return {}
         return {
             "subject": (found.message or "").lstrip("\n").partition("\n")[0],
@@ -221,8 +221,8 @@ class Repository:
 
         A merge's are those against its first parent too. More than `most` paths are cut; an unreadable commit has none.
         """
-        found: object = self.raw.get(commit)
-        if not isinstance(found, pygit2.Commit):
+        found = self._project_commit(commit)
+        if found is None:
             return [], ""
         try:
             before = found.parents[0].tree if found.parent_ids else None
@@ -233,6 +233,13 @@ class Repository:
         except (pygit2.GitError, KeyError, ValueError, UnicodeError):
             return [], ""
         return paths[:most], patch_id
+
+    def _project_commit(self, commit: Tip) -> Commit | None:
+        try:
+            found: object = self.raw.get(commit)
+        except (ValueError, UnicodeError):
+            return None
+        return found if isinstance(found, pygit2.Commit) else None
 
     # -- config and identity
 

@@ -14,11 +14,11 @@ from git_agent_session import journal, live
 from git_agent_session.errors import AgentSessionError, BrokenSession, SessionNotFound
 from git_agent_session.git import notes
 from git_agent_session.git.repository import SESSIONS, Repository
-from git_agent_session.ids import is_session_id
+from git_agent_session.ids import is_event_id, is_session_id
 from git_agent_session.model import Doc, Event, Link, Session, State, fold
 from git_agent_session.store import links, lookup, rewrites
 from git_agent_session.store.drain import read_state, unseen
-from git_agent_session.store.seen import Seen, batch_events
+from git_agent_session.store.seen import Seen, chain_events
 
 # `list` is a method's name below
 Sessions = list[Session]
@@ -232,9 +232,8 @@ class Reader:
         tip = self.repo.tip(SESSIONS + session_id)
         pending = journal.read(self.shared, session_id).events
         events: dict[str, Event] = {}
-        for batch in self.repo.chain(tip) if tip else ():
-            for event in batch_events(self.repo, batch, session_id):
-                events.setdefault(event.id, event)
+        for event in (e for _, e in chain_events(self.repo, tip, session_id)):
+            events.setdefault(event.id, event)
         if tip is None and not any(e.kind == "start" for e in pending):
             raise SessionNotFound(f"no session {session_id}", hint="see `git agent-session list`")
         ordered = sorted(events.values(), key=lambda e: e.order)
@@ -249,8 +248,7 @@ class Reader:
         """The commits linked to a session, the oldest link first."""
         session_id = self.resolve(session)
         self.settle()
-        found = self._links(session_id).values()
-        return sorted(found, key=lambda link: (link.at, link.commit))
+        return sorted(self._links(session_id).values(), key=lambda link: link.at)
 
     def _links(self, session_id: str) -> dict[str, Link]:
         pending = journal.read(self.shared, session_id).events
@@ -296,12 +294,17 @@ class Reader:
         session_id = self.resolve(session)
         tip = self.repo.tip(SESSIONS + session_id)
         found = []
-        for batch in self.repo.chain(tip) if tip else ():
-            for event in batch_events(self.repo, batch, session_id):
-                if event.kind == "context":
-                    name = f"context/{event.id}.toml"
+        for batch, event in chain_events(self.repo, tip, session_id):
+            if event.kind == "context" and is_event_id(event.id):
+                name = f"context/{event.id}.toml"
+                try:
                     data = self.repo.files(batch, name).get(name)
                     found.append((event, codec.loads(data) if data else {}))
+                except ValueError as e:
+                    raise BrokenSession(
+                        f"session {session_id[:8]}: {name} cannot be read: {e}",
+                        hint="the session's other snapshots are not affected",
+                    ) from e
         return sorted(found, key=lambda pair: pair[0].order)
 
     def summary(self, session: str | None = None) -> Summary:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from git_agent_session import codec
 from git_agent_session.errors import BrokenSession
@@ -43,10 +43,7 @@ class Seen:
         until = seen.tip if seen.tip and repo.descends(tip, seen.tip) else None
         if until is None:
             seen = cls(path)
-        fresh: list[Event] = []
-        for batch in repo.chain(tip, until=until):
-            fresh += batch_events(repo, batch, session_id)
-        seen.add(fresh, tip)
+        seen.add([event for _, event in chain_events(repo, tip, session_id, until=until)], tip)
         return seen
 
     def links(self) -> dict[str, Link]:
@@ -101,11 +98,18 @@ class Seen:
             self.tip, self.ids, self.linking = lines[last][2:], ids, linking
 
 
-def batch_events(repo: Repository, batch: str, session_id: str) -> list[Event]:
-    """The events of one batch; raises BrokenSession when they cannot be read."""
+def chain_events(
+    repo: Repository, tip: str | None, session_id: str, *, until: str | None = None
+) -> Iterator[tuple[str, Event]]:
+    """The events of a chain, each with its batch, the youngest batch first; without those that `until` reaches.
+
+    Raises BrokenSession when any cannot be read.
+    """
+    batch = tip or ""
     try:
-        data = repo.files(batch, "events.toml").get("events.toml", b"")
-        return codec.events_in(data)
+        for batch in repo.chain(tip, until=until) if tip else ():
+            data = repo.files(batch, "events.toml").get("events.toml", b"")
+            yield from ((batch, event) for event in codec.events_in(data))
     except ValueError as e:
         raise BrokenSession(
             f"session {session_id[:8]}: events.toml of batch {batch[:10]} cannot be read: {e}",

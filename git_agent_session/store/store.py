@@ -10,12 +10,11 @@ import contextlib
 import math
 import os
 import re
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from git_agent_session import codec, journal, live
-from git_agent_session.errors import AgentSessionError, SessionState, StorageError, UsageError
+from git_agent_session.errors import AgentSessionError, BrokenSession, SessionState, StorageError, UsageError
 from git_agent_session.git.repository import SESSIONS, Moved
 from git_agent_session.ids import (
     native_session_id,
@@ -94,11 +93,9 @@ class Store(Reader):
                 f"session {session_id[:8]} of {who.type} exists already",
                 hint=f"`git agent-session resume {session_id[:8]}` reopens it",
             )
-        self._open(session_id, who.type)
+        self._open(session_id, who.type, activate=activate)
         if who.native_id:
             live.set_native(self.shared, who.type, who.native_id, session_id)
-        if activate:
-            live.set_active(self.private, session_id)
         return state.session()
 
     def end(self, session: str | None = None, *, status: str = "completed", message: str = "") -> Session:
@@ -108,9 +105,7 @@ class Store(Reader):
         current = self._in_state(session, ended=False, verb="ended")
         data = {"status": status, **({"message": message} if message else {})}
         self._append(current.id, [_event("end", data)])
-        live.set_closed(self.shared, current.id)
-        if live.active(self.private) == current.id:
-            live.set_active(self.private, None)
+        self._close(current.id)
         self.drain(current.id)
         return self.get(current.id)
 
@@ -120,7 +115,7 @@ class Store(Reader):
         if current.status == PAUSED:
             raise SessionState(f"session {current.id[:8]} is paused already", hint="`git agent-session resume`")
         self._append(current.id, [_event("pause", {})])
-        live.set_closed(self.shared, current.id)
+        self._close(current.id, stays_active=True)
         return self.get(current.id)
 
     def resume(self, session: str | None = None, *, activate: bool = True) -> Session:
@@ -131,28 +126,27 @@ class Store(Reader):
             self._append(current.id, [_event("resume", {})])
         elif live.is_open(self.shared, current.id) and (not activate or live.active(self.private) == current.id):
             raise SessionState(f"session {current.id[:8]} is active already", hint="nothing to do")
-        self._open(current.id, current.agent.type)
-        if activate:
-            live.set_active(self.private, current.id)
+        self._open(current.id, current.agent.type, activate=activate)
         return self.get(current.id)
 
     def switch(self, session: str) -> Session:
         """Make another session this worktree's active one. Raises SessionState when it has ended."""
         current = self._in_state(session, ended=False, verb="switched to")
         self._prepare()
-        if current.status != PAUSED:
-            self._open(current.id, current.agent.type)
-        live.set_active(self.private, current.id)
+        self._open(current.id, current.agent.type if current.status != PAUSED else None, activate=True)
         return current
 
     def delete(self, session: str) -> Session:
         """Remove a session from this repository: its ref, its journal, its lines in notes. Returns what it was."""
-        gone = self.get(session)
-        commits = self.commits(gone.id)
-        self.drain(gone.id)
-        live.set_closed(self.shared, gone.id)
-        if live.active(self.private) == gone.id:
-            live.set_active(self.private, None)
+        session_id = self.resolve(session)
+        try:
+            gone = self.get(session_id)
+            commits = self.commits(session_id)
+            self.drain(session_id)
+        except BrokenSession:
+            # what cannot be read can still go; lines in notes stay behind
+            gone, commits = Session(session_id, "unknown", "", "", doc={"id": session_id, "status": "unknown"}), []
+        self._close(gone.id)
         if gone.agent.native_id:
             live.forget_native(self.shared, gone.agent.type, gone.agent.native_id)
         for _ in range(20):
@@ -331,25 +325,35 @@ class Store(Reader):
         events.append(event)
         return {f"context/{event.id}.toml": codec.dumps(doc)}
 
-    def _open(self, session_id: str, agent_type: str) -> None:
-        live.set_open(self.shared, session_id, agent_type, trailer=self.repo.config_bool("agentSession.trailer", True))
+    def _open(self, session_id: str, agent_type: str | None, *, activate: bool) -> None:
+        """Let commits link from now on (not where `agent_type` is None), and make the session the active one."""
+        with _writing(self.shared):
+            if agent_type is not None:
+                trailer = self.repo.config_bool("agentSession.trailer", True)
+                live.set_open(self.shared, session_id, agent_type, trailer=trailer)
+            if activate:
+                live.set_active(self.private, session_id)
+
+    def _close(self, session_id: str, *, stays_active: bool = False) -> None:
+        with _writing(self.shared):
+            live.set_closed(self.shared, session_id)
+            if not stays_active and live.active(self.private) == session_id:
+                live.set_active(self.private, None)
 
     def _prepare(self) -> None:
-        try:
+        with _writing(self.shared):
             live.prepare(self.shared)
             os.makedirs(self.private, mode=0o700, exist_ok=True)
-        except OSError as e:
-            raise StorageError(
-                f"cannot write to {self.shared}: {e.strerror}", hint="make the repository writable"
-            ) from e
 
 
-def forget(shared: str) -> None:
-    """Remove everything that is derived in the plugin's folder; journals, refs and notes stay."""
-    for name in ("seen",):
-        shutil.rmtree(os.path.join(shared, name), ignore_errors=True)
-    with contextlib.suppress(OSError):
-        os.unlink(os.path.join(shared, "index.sqlite"))
+@contextlib.contextmanager
+def _writing(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as e:
+        raise StorageError(
+            f"cannot write to {folder}: {e.strerror}", hint="free disk space or make the repository writable"
+        ) from e
 
 
 def _event(kind: str, data: Mapping[str, Any], id: str = "") -> Event:
