@@ -47,6 +47,16 @@ _HARNESS = (
 )
 # keys that only payloads of other agents have
 _FOREIGN = ("sessionId", "conversation_id", "generation_id", "cursor_version", "toolName", "timestamp", "turn_id")
+# set by other agents that run Claude's hooks
+_FOREIGN_VARIABLES = (
+    "COPILOT_CLI",
+    "COPILOT_PROJECT_DIR",
+    "CURSOR_AGENT",
+    "CURSOR_VERSION",
+    "DROID_PROJECT_DIR",
+    "FACTORY_PROJECT_DIR",
+    "GEMINI_PROJECT_DIR",
+)
 _PATH_KEYS = ("file_path", "notebook_path", "path")
 _SUMMARY_KEYS = ("command", "pattern", "query", "url", "skill", "description", "subject", "subagent_type", "prompt")
 # reasons of SessionEnd that are no normal end; all others are
@@ -85,13 +95,21 @@ def folders(payload: Payload, env: Mapping[str, str]) -> list[str]:
 def is_own(payload: Payload, env: Mapping[str, str]) -> bool:
     """True when the real Claude Code made this call.
 
-    It alone sets both variables; an agent started from Claude's shell inherits them, with another session's id.
+    It alone sets both variables; an agent started from Claude's shell inherits them, with another session's id. Versions
+    that set neither are known by their transcript: `…/projects/<folder>/<session id>.jsonl` is Claude's place alone.
     """
-    if not env.get("CLAUDECODE") or not env.get("CLAUDE_CODE_CHILD_SESSION"):
-        return False
     if any(key in payload for key in _FOREIGN):
         return False
-    return env.get("CLAUDE_CODE_SESSION_ID", payload.get("session_id")) == payload.get("session_id")
+    native_id = payload.get("session_id")
+    if env.get("CLAUDE_CODE_SESSION_ID", native_id) != native_id:
+        return False
+    if env.get("CLAUDECODE") and env.get("CLAUDE_CODE_CHILD_SESSION"):
+        return True
+    path = payload.get("transcript_path")
+    if any(env.get(name) for name in _FOREIGN_VARIABLES) or not isinstance(path, str):
+        return False
+    folder, name = os.path.split(path)
+    return name == f"{native_id}.jsonl" and os.path.basename(os.path.dirname(folder)) == "projects"
 
 
 def usage_reader(transcript: str, env: Mapping[str, str]) -> UsageReader:

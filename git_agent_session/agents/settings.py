@@ -223,7 +223,7 @@ class _Place:
             home = self.env.get("CLAUDE_CONFIG_DIR") or os.path.join(os.path.expanduser("~"), ".claude")
             return SettingsFile(os.path.join(home, "settings.json"))
         if self.location.worktree is None:
-            raise UsageError("a bare repository has no settings of its own", hint="use --scope user")
+            raise UsageError("a bare repository has no settings of its own", hint="use --user")
         name = "settings.json" if scope == "project" else "settings.local.json"
         return SettingsFile(os.path.join(self.location.worktree, ".claude", name))
 

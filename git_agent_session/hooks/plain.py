@@ -36,7 +36,7 @@ def _known(name: str, sources: dict[str, bytes], manifest: Manifest) -> set[str]
 def _placed_one(path: str, source: bytes, known: Collection[str]) -> list[Step]:
     here = look(path)
     if here is None:
-        return [Step("write", path, "the hook is not there", data=source, mode=0o755)]
+        return [Step("write", path, "ours", data=source, mode=0o755)]
     if here.ours:
         return refreshed(path, here, source, known)
     if os.path.isdir(path) and not os.path.islink(path):

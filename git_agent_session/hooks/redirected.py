@@ -37,7 +37,7 @@ def placed(place: Place, previous: str, sources: dict[str, bytes], manifest: Man
         path = os.path.join(place.folder, name)
         here = look(path)
         if here is None:
-            steps.append(Step("write", path, "the hook is not there", data=sources[name], mode=0o755))
+            steps.append(Step("write", path, "ours", data=sources[name], mode=0o755))
         elif here.ours:
             steps += refreshed(path, here, sources[name], {*manifest.hashes(name), digest(sources[name])})
         else:

@@ -48,6 +48,8 @@ SECRET_MARKERS = (
 PASSWORD_NAME = f"(?i){_PASSWORD}{_TAIL}\\Z"
 SECRET_NAME = f"(?i){_SECRET}{_TAIL}\\Z"
 
+_BODY = r"[^-(){}<>;_]{0,32768}"
+_LINE = r"[A-Za-z0-9+/=]{16,4096}"
 _BLOCK = r"(?:[A-Z0-9]{1,16} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
 # a character run of base64url must begin here; in text that is still JSON, `\n` ends in a letter
 _EDGE = r"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrt]))"
@@ -57,13 +59,14 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "private-key",
         ("private key-----", "private key block-----"),
-        rf"(-----BEGIN {_BLOCK}(?:(?:[^-(){{}}<>;_]|-(?!----)){{0,32768}}+-----END [^\n-]{{0,80}}-----"
-        r"|(?:(?:\s|\\[nr]){0,8}+[A-Za-z0-9+/=]{16,4096}+){1,1024}+))",
+        # no possessive groups: Python before 3.11.5 gets them wrong (CPython issue 106052)
+        rf"(-----BEGIN {_BLOCK}(?:{_BODY}(?:-(?!----){_BODY}){{0,256}}-----END [^\n-]{{0,80}}-----"
+        rf"|(?:\s|\\[nr]){{0,8}}{_LINE}(?:(?:\s|\\[nr]){{1,8}}{_LINE}){{0,1023}}))",
     ),
     Rule(
         "private-key",
         ("private-lines:",),
-        r"Private-Lines: \d{1,4}((?:\s{1,2}[A-Za-z0-9+/=]{1,80}+(?!\S)){1,1024}+)",
+        r"Private-Lines: \d{1,4}((?:\s{1,2}[A-Za-z0-9+/=]{1,80}(?!\S)){1,1024})",
     ),
     Rule("private-key", ("age-secret-key-1",), r"(?i)(AGE-SECRET-KEY-1[0-9A-Z]{58})"),
     Rule(

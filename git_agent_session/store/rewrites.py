@@ -9,18 +9,24 @@ from __future__ import annotations
 import contextlib
 import os
 
-from git_agent_session import journal
+from git_agent_session import journal, live
 from git_agent_session.git import notes
 from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.ids import timestamp
-from git_agent_session.model import Event
+from git_agent_session.model import Event, Session
 from git_agent_session.store import links
+from git_agent_session.store.drain import read_state
+from git_agent_session.store.seen import Seen
 
 _HEX = frozenset("0123456789abcdef")
 
 
 def settle(repo: Repository) -> set[str]:
-    """Turn what waits into journal events; returns the ids of the sessions that got some."""
+    """Turn what waits into journal events; returns the ids of the sessions that got some.
+
+    Git copies notes on an amend or a rebase without looking whether its own view of them is still true, and so may
+    undo what a hook wrote in the same moment: the notes of open sessions are gone over too.
+    """
     folder = os.path.join(repo.location.shared, "rewrites")
     try:
         names = sorted(os.listdir(folder))
@@ -40,7 +46,20 @@ def settle(repo: Repository) -> set[str]:
         touched |= _settle_one(repo, lines[0], lines[1:-1], at)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
+    if touched:
+        for session_id in touched | live.open_sessions(repo.location.shared):
+            restore_notes(repo, session_id)
     return touched
+
+
+def restore_notes(repo: Repository, session_id: str) -> None:
+    """Bring the notes of all links that are in a session's ref in line; those that are cost a look each."""
+    tip = repo.tip(SESSIONS + session_id)
+    if tip is None:
+        return
+    agent = Session.from_doc(read_state(repo, session_id, tip)).agent.type or "unknown"
+    found = Seen.load(repo.location.shared, repo, session_id, tip).links()
+    links.project(repo, {commit: [links.Edit(session_id, True, agent)] for commit in found}, "restore")
 
 
 def _settle_one(repo: Repository, operation: str, pairs: list[str], at: str) -> set[str]:

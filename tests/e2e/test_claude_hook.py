@@ -577,7 +577,8 @@ def test_outside_of_a_repository_nothing_happens(claude: Claude, tmp_path: Path)
 
 def test_another_agents_call_leaves_no_trace(claude: Claude) -> None:
     payload = json.dumps(claude.payload("UserPromptSubmit", prompt="x", prompt_id="p"))
-    done = run(payload, claude.repo.path, {"CLAUDE_PROJECT_DIR": str(claude.repo.path)})
+    env = {"CLAUDE_PROJECT_DIR": str(claude.repo.path), "COPILOT_PROJECT_DIR": str(claude.repo.path)}
+    done = run(payload, claude.repo.path, env)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert not claude.shared.exists()
 

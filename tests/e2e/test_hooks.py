@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -435,8 +436,8 @@ def test_notes_of_others_on_the_same_commit_are_kept(hooked: Repo, store: Store,
 
 
 def test_without_a_session_no_process_is_started(hooked: Repo, tmp_path: Path) -> None:
-    trace = tmp_path / "trace"
-    hooked.run("git", "commit", "-q", "--allow-empty", "-m", "x", env={"GIT_TRACE2_EVENT": str(trace)}, check=True)
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
     started = subprocess.run(
         ["strace", "-f", "-qq", "-e", "trace=execve", "-o", str(tmp_path / "strace"), "git", "commit", "-q",
          "--allow-empty", "-m", "y"],

@@ -204,6 +204,18 @@ def test_a_call_that_is_not_claudes_is_ignored(env: dict[str, str]) -> None:
     assert read("UserPromptSubmit", prompt="x", prompt_id="p1", env=env) is None
 
 
+def test_a_version_without_marks_is_known_by_its_transcript() -> None:
+    path = f"/home/ada/.claude/projects/-home-ada-project/{SID}.jsonl"
+    assert read("UserPromptSubmit", prompt="x", env={}, transcript_path=path) is not None
+    for other in (
+        f"/home/ada/.factory/sessions/-home-ada-project/{SID}.jsonl",
+        f"/home/ada/.cursor/projects/p/agent-transcripts/{SID}/{SID}.jsonl",
+        path.replace(SID, "another"),
+    ):
+        assert read("UserPromptSubmit", prompt="x", env={}, transcript_path=other) is None
+    assert read("UserPromptSubmit", prompt="x", env={"COPILOT_CLI": "1"}, transcript_path=path) is None
+
+
 @pytest.mark.parametrize("key", ["cursor_version", "conversation_id", "sessionId", "timestamp"])
 def test_a_payload_of_another_agent_is_ignored(key: str) -> None:
     assert claude_code.translate({"session_id": SID, "hook_event_name": "Stop", key: "1"}, ENV, TOP) is None
