@@ -12,7 +12,20 @@ from pygit2.enums import ConfigLevel
 from tests.harness import ROOT, Repo
 
 # what an agent's shell, a hook or a developer's terminal may have left in the environment
-LEAKS = ("GIT_", "CLAUDE", "CODEX_", "COPILOT_", "PI_SESSION", "GEMINI_", "OPENCODE", "CURSOR_", "AI_AGENT", "AGENT")
+LEAKS = (
+    "PYTHONUNBUFFERED",
+    "PYTHONDONTWRITEBYTECODE",
+    "GIT_",
+    "CLAUDE",
+    "CODEX_",
+    "COPILOT_",
+    "PI_SESSION",
+    "GEMINI_",
+    "OPENCODE",
+    "CURSOR_",
+    "AI_AGENT",
+    "AGENT",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -61,10 +61,11 @@ def _run(argv: list[str], env: Env) -> int:
         return _said(env, argv, _as_usage(e))
     except AgentSessionError as e:
         return _said(env, argv, e)
-    except BrokenPipeError:
+    except SystemExit as e:
+        # click's own way to meet a reader that is gone
+        raise BrokenPipeError from e
+    except OSError:
         raise
-    except OSError as e:
-        return _said(env, argv, _as_storage(e, env))
     except Exception as e:
         return _bug(env, argv, e)
 
