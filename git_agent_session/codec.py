@@ -29,8 +29,12 @@ HEAD = b"[[event]]"
 TAIL = b"# end"
 
 MAX_DOCUMENT = 32 * 1024 * 1024
+# of a writer's own: the readers' limit is the document's
+MAX_EVENT = 1024 * 1024
+MAX_BATCH = 8 * 1024 * 1024
 MAX_TEXT = 256 * 1024
 MAX_DEPTH = 12
+_INFINITY = float("inf")
 
 # C0 and C1 controls but for tab and newline, the delete character, and halves of surrogate pairs
 _DROP: dict[int, int | None] = {
@@ -59,9 +63,10 @@ def clean_value(value: Any, limit: int = MAX_TEXT, depth: int = 0) -> Any:
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if -(2**63) <= value < 2**63 else str(value)
+        return value if -(2**63) <= value < 2**63 else hex(value)[:limit]
     if isinstance(value, float):
-        return value
+        # JSON has no such numbers
+        return value if -_INFINITY < value < _INFINITY else str(value)
     if depth >= MAX_DEPTH:
         return clean(str(value), limit)
     if isinstance(value, Mapping):
@@ -124,10 +129,11 @@ def events_in(data: bytes) -> list[Event]:
 
 def split_blocks(data: bytes) -> Iterator[tuple[bytes, bool]]:
     """The pieces of a journal, each from one head to the next, and whether it has its end line."""
-    rest = data
-    while rest:
-        cut = rest.find(b"\n" + HEAD + b"\n", 1)
-        piece, rest = (rest, b"") if cut < 0 else (rest[:cut], rest[cut:])
+    start = 0
+    while start < len(data):
+        cut = data.find(b"\n" + HEAD + b"\n", start + 1)
+        piece = data[start:] if cut < 0 else data[start:cut]
+        start += len(piece)
         # what follows an end line without a head of its own is torn, and no part of the event before it
         end = (piece + b"\n").find(b"\n" + TAIL + b"\n") if piece.lstrip(b"\n").startswith(HEAD + b"\n") else -1
         if end >= 0:

@@ -15,6 +15,7 @@ NAMESPACE = bytes.fromhex("6a9f7f2e5b1c4d0a9e3d8c41b7f05a62")
 MIN_ABBREVIATION = 4
 _HEX = frozenset("0123456789abcdef")
 _EVENT_ID = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+_KIND = _EVENT_ID | {"/"}
 
 
 def new_session_id() -> str:
@@ -37,7 +38,13 @@ def new_event_id() -> str:
 
 def is_session_id(text: object) -> bool:
     """True for a lower-case UUID in its canonical form, and nothing else: such a text is safe as a file name."""
-    return isinstance(text, str) and len(text) == 36 and _is_start_of_id(text)
+    return (
+        isinstance(text, str)
+        and len(text) == 36
+        and text[8] == text[13] == text[18] == text[23] == "-"
+        and _HEX.issuperset(text.replace("-", ""))
+        and text.count("-") == 4
+    )
 
 
 def is_abbreviation(text: str) -> bool:
@@ -55,6 +62,16 @@ def _is_start_of_id(text: str) -> bool:
 def is_event_id(text: object) -> bool:
     """True for 1 to 200 letters, digits, `.`, `_` and `-`, not starting with a dot: safe as a file name."""
     return isinstance(text, str) and 0 < len(text) <= 200 and text[0] != "." and _EVENT_ID.issuperset(text)
+
+
+def is_kind(text: object) -> bool:
+    """True for what an event's kind may be: 1 to 64 letters, digits, `.`, `_`, `-` and `/`, the first no sign."""
+    return isinstance(text, str) and 0 < len(text) <= 64 and text[0].isalnum() and _KIND.issuperset(text)
+
+
+def is_object_id(text: str) -> bool:
+    """True for the full hexadecimal id of a git object, SHA-1 or SHA-256."""
+    return len(text) in (40, 64) and _HEX.issuperset(text)
 
 
 def event_id_from(*parts: str) -> str:
@@ -79,8 +96,9 @@ def is_timestamp(text: object) -> bool:
     """True for the one form `timestamp` writes; such texts sort as the moments do."""
     if not isinstance(text, str) or len(text) != 24 or text[23] != "Z":
         return False
-    shape = "dddd-dd-ddTdd:dd:dd.dddZ"
-    return all(c.isascii() and c.isdigit() if s == "d" else c == s for c, s in zip(text, shape, strict=True))
+    signs = text[4] + text[7] + text[10] + text[13] + text[16] + text[19]
+    digits = text[:4] + text[5:7] + text[8:10] + text[11:13] + text[14:16] + text[17:19] + text[20:23]
+    return signs == "--T::." and digits.isascii() and digits.isdigit()
 
 
 def _uuid(raw: bytes, version: int) -> str:

@@ -8,6 +8,7 @@ objects; draining is the store's.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import errno
 import os
@@ -26,19 +27,47 @@ if TYPE_CHECKING:
 
 # past this a turn is drained even before it ends
 DRAIN_BYTES = 64 * 1024
+# enough for the id of the last event, and more
+TAIL_BYTES = 512
 # a commit's file that a killed hook left unfinished is set aside after this many seconds
 UNFINISHED_SECONDS = 60
 
 
+# a file's path, number, size in bytes and time of change in ns
+Stat = tuple[str, int, int, int]
+# the files that were set aside, or left by git hooks, and the live one
+Look = tuple[tuple[Stat, ...], "Stat | None"]
+
+
 class Pending:
-    """What waits in the journal: the events in order, the pieces that are torn, and the files they came from."""
+    """What waits in the journal: the events in order, the pieces that are torn, and the files they came from.
 
-    __slots__ = ("events", "files", "torn")
+    `mark` is where the live file ended, for `read_on`; None where it cannot be read on from there.
+    """
 
-    def __init__(self, events: tuple[Event, ...], torn: tuple[bytes, ...], files: tuple[str, ...]) -> None:
+    __slots__ = ("events", "files", "mark", "torn")
+
+    def __init__(
+        self, events: tuple[Event, ...], torn: tuple[bytes, ...], files: tuple[str, ...], mark: Mark | None
+    ) -> None:
         self.events = events
         self.torn = torn
         self.files = files
+        self.mark = mark
+
+
+class Mark:
+    """How far a live journal was read: the file, its size in bytes, and its last bytes.
+
+    The number of a file is given anew once it is gone; the last bytes hold the id of an event.
+    """
+
+    __slots__ = ("file", "size", "tail")
+
+    def __init__(self, file: tuple[int, int], size: int, tail: bytes) -> None:
+        self.file = file
+        self.size = size
+        self.tail = tail
 
 
 def folder(shared: str) -> str:
@@ -91,38 +120,69 @@ def _append_once(path: str, data: bytes) -> int:
 def read(shared: str, session_id: str) -> Pending:
     """What waits for this session. Reads only; a missing journal is an empty one."""
     events: list[Event] = []
+    hooked: list[Event] = []
     torn: list[bytes] = []
     files: list[str] = []
-    hooked = False
+    mark = Mark((0, 0), 0, b"")
     for path in _files(shared, session_id):
         try:
             with open(path, "rb") as f:
                 data = f.read()
-                modified = os.fstat(f.fileno()).st_mtime_ns
+                stat = os.fstat(f.fileno())
         except FileNotFoundError:
             continue
         # a hook cannot tell the time without starting a process: its file's own is as good
-        stamp = timestamp(modified) if _is_hook_file(path) else ""
-        pieces = [(piece, _event(piece, stamp) if whole else None) for piece, whole in codec.split_blocks(data)]
-        if stamp and (not pieces or any(e is None for _, e in pieces)) and _is_fresh(modified):
+        stamp = timestamp(stat.st_mtime_ns) if _is_hook_file(path) else ""
+        found, pieces = _events(data, stamp)
+        if stamp and (pieces or not found) and _is_fresh(stat.st_mtime_ns):
             continue  # its hook is still at it
-        hooked = hooked or bool(stamp)
         files.append(path)
-        events += [e for _, e in pieces if e is not None]
-        torn += [piece for piece, e in pieces if e is None]
-    if hooked:
-        events.sort(key=lambda e: e.at)
-    return Pending(tuple(events), tuple(torn), tuple(files))
+        torn += pieces
+        if stamp:
+            hooked += found
+        else:
+            events += found
+            mark = Mark((stat.st_dev, stat.st_ino), len(data), data[-TAIL_BYTES:])
+    is_live = bool(files) and os.path.basename(files[-1]) == f"{session_id}.toml"
+    return Pending(_in_order(events, hooked), tuple(torn), tuple(files), mark if is_live and not torn else None)
 
 
-def signature(shared: str, session_id: str) -> tuple[tuple[str, int, int, int], ...]:
-    """What the journal's files look like from outside: the same as long as nothing was added or taken."""
-    found = []
+def read_on(shared: str, session_id: str, mark: Mark) -> tuple[list[Event], Mark] | None:
+    """What was appended to the live journal since `mark`, and the new mark.
+
+    None when that cannot be told without reading all of it: it is another file, or what was added is torn.
+    """
+    try:
+        with open(os.path.join(folder(shared), f"{session_id}.toml"), "rb") as f:
+            stat = os.fstat(f.fileno())
+            if (stat.st_dev, stat.st_ino) != mark.file or stat.st_size < mark.size:
+                return None
+            f.seek(mark.size - len(mark.tail))
+            data = f.read()
+    except OSError:
+        return None
+    if not data.startswith(mark.tail):
+        return None
+    added = data[len(mark.tail) :]
+    events, torn = _events(added, "")
+    if torn:
+        return None
+    return events, Mark(mark.file, mark.size + len(added), data[-TAIL_BYTES:])
+
+
+def signature(shared: str, session_id: str) -> Look:
+    """What the journal's files look like from outside, the live one apart: the same as long as nothing changed."""
+    found: list[Stat] = []
+    live = None
     for path in _files(shared, session_id):
         with contextlib.suppress(OSError):
             stat = os.stat(path)
-            found.append((path, stat.st_ino, stat.st_size, stat.st_mtime_ns))
-    return tuple(found)
+            row = (path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            if os.path.basename(path) == f"{session_id}.toml":
+                live = row
+            else:
+                found.append(row)
+    return tuple(found), live
 
 
 def waiting(shared: str) -> set[str]:
@@ -181,10 +241,17 @@ def _files(shared: str, session_id: str) -> list[str]:
         names = os.listdir(folder(shared))
     except OSError:
         return []
+    mine = [os.path.join(folder(shared), n) for n in names if n.startswith(session_id + ".") and n.endswith(".toml")]
     # files set aside come before the live one, which is younger
-    mine = sorted(n for n in names if n.startswith(session_id + ".") and n.endswith(".toml"))
-    mine.sort(key=lambda n: n == f"{session_id}.toml")
-    return [os.path.join(folder(shared), n) for n in mine]
+    live = os.path.join(folder(shared), f"{session_id}.toml")
+    return mine if len(mine) < 2 else sorted(mine, key=lambda path: (path == live, _modified(path), path))
+
+
+def _modified(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _is_hook_file(path: str) -> bool:
@@ -194,6 +261,38 @@ def _is_hook_file(path: str) -> bool:
 
 def _is_fresh(modified_ns: int) -> bool:
     return time.time_ns() - modified_ns < UNFINISHED_SECONDS * 1_000_000_000
+
+
+def _in_order(events: list[Event], hooked: list[Event]) -> tuple[Event, ...]:
+    """The journal's events as they were written, whatever their times say, with those of git hooks put in by time."""
+    if not hooked:
+        return tuple(events)
+    # where a hook's event goes: behind the last event that is not younger
+    earliest = [e.at for e in events]
+    for i in range(len(earliest) - 2, -1, -1):
+        earliest[i] = min(earliest[i], earliest[i + 1])
+    places = [(bisect.bisect_right(earliest, e.at), e) for e in sorted(hooked, key=lambda e: e.at)]
+    out: list[Event] = []
+    done = 0
+    for place, event in places:
+        out += [*events[done:place], event]
+        done = place
+    return (*out, *events[done:])
+
+
+def _events(data: bytes, stamp: str) -> tuple[list[Event], list[bytes]]:
+    """The events in a journal's text, and the pieces that are none."""
+    pieces = list(codec.split_blocks(data))
+    if len(pieces) > 1 and all(whole for _, whole in pieces):
+        # one parse of all costs a third of one for each
+        try:
+            events = codec.events_in(data)
+        except ValueError:
+            events = []
+        if len(events) == len(pieces):
+            return events, []
+    found = [(piece, _event(piece, stamp) if whole else None) for piece, whole in pieces]
+    return [e for _, e in found if e is not None], [piece for piece, e in found if e is None]
 
 
 def _event(piece: bytes, stamp: str) -> Event | None:

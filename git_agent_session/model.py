@@ -7,10 +7,11 @@ decides. It keeps kinds and keys it does not know. No file, no git and no TOML h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from git_agent_session.ids import is_timestamp
+from git_agent_session import bounds
+from git_agent_session.ids import is_event_id, is_kind, is_object_id, is_timestamp
 
 SCHEMA = 1
 
@@ -20,7 +21,8 @@ END_STATUSES = ("completed", "failed", "error", "aborted", "abandoned")
 STATUSES = (ACTIVE, PAUSED, *END_STATUSES)
 ROLES = ("user", "assistant", "tool", "system")
 SNAPSHOT_TYPES = ("initial", "update", "refresh")
-VIAS = ("env", "agent", "active", "files", "head", "trailer", "rewrite", "manual")
+# what an event says of itself; its data has other keys
+OWN_KEYS = ("id", "at", "kind", "clock")
 
 Doc = dict[str, Any]
 
@@ -40,18 +42,20 @@ class Event:
         out: Doc = {"id": self.id, "at": self.at, "kind": self.kind}
         if self.clock:
             out["clock"] = self.clock
-        out.update(self.data)
+        out.update((k, v) for k, v in self.data.items() if k not in OWN_KEYS)
         return out
 
     @classmethod
     def from_dict(cls, doc: Mapping[str, Any]) -> Event:
-        """The event in `doc`; raises ValueError when one of its three keys is missing or of another type."""
-        rest = dict(doc)
-        event_id, at, kind = (rest.pop(key, None) for key in ("id", "at", "kind"))
-        clock = rest.pop("clock", 0)
-        if not isinstance(event_id, str) or not isinstance(kind, str) or not is_timestamp(at):
-            raise ValueError("an event needs id, at and kind")
-        return cls(event_id, str(at), kind, rest, clock if isinstance(clock, int) and clock > 0 else 0)
+        """The event in `doc`, its data made plain; raises ValueError when id, at or kind is missing or none."""
+        event_id, at, kind, clock = map(doc.get, OWN_KEYS)
+        if not is_event_id(event_id):
+            raise ValueError(f"an event's id cannot be {_short(event_id)}")
+        if not is_timestamp(at) or not is_kind(kind):
+            raise ValueError(f"event {event_id} cannot be at {_short(at)} and of kind {_short(kind)}")
+        data = {k: bounds.plain(v) for k, v in doc.items() if k not in OWN_KEYS}
+        known = type(clock) is int and 0 < clock <= bounds.MAX_CLOCK
+        return cls(str(event_id), str(at), str(kind), data, int(clock or 0) if known else 0)
 
     @property
     def order(self) -> tuple[int, str]:
@@ -61,7 +65,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A commit that a session made, and how that is known. Ids are full hex; `paths` are relative to the worktree."""
+    """A commit that a session made, and how that is known. Ids are full hex; `paths` are relative to the worktree.
+
+    A link with `replaced_by` is that of a commit which an amend or a rebase has replaced.
+    """
 
     commit: str
     via: str
@@ -72,13 +79,14 @@ class Link:
     paths: tuple[str, ...] = ()
     primary: bool = False
     rewritten_from: str = ""
+    replaced_by: str = ""
 
     def to_dict(self) -> Doc:
         out: Doc = {"commit": self.commit, "via": self.via, "at": self.at}
         if self.primary:
             out["primary"] = True
-        for key, value in (("tree", self.tree), ("patch_id", self.patch_id), ("rewritten_from", self.rewritten_from)):
-            if value:
+        for key in ("tree", "patch_id", "rewritten_from", "replaced_by"):
+            if value := getattr(self, key):
                 out[key] = value
         if self.parents:
             out["parents"] = list(self.parents)
@@ -95,6 +103,9 @@ class Agent:
     version: str = ""
     model: str = ""
     native_id: str = ""
+
+
+_NOBODY = Agent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +126,7 @@ class Session:
     message: str = ""
     phase: str = ""
     tags: tuple[str, ...] = ()
-    agent: Agent = Agent()
+    agent: Agent = _NOBODY
     counts: Mapping[str, int] = field(default_factory=dict)
     usage: Mapping[str, float] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
@@ -138,33 +149,21 @@ class Session:
     @classmethod
     def from_doc(cls, doc: Doc) -> Session:
         """The typed view of a folded state or of a `session.toml`."""
-
-        def text(key: str) -> str:
-            value = doc.get(key, "")
-            return value if isinstance(value, str) else ""
-
+        fields: Doc = {key: value if isinstance(value := doc.get(key, ""), str) else "" for key in _TEXTS}
         agent = _table(doc, "agent")
-        return cls(
-            id=text("id"),
-            status=text("status") or ACTIVE,
-            started_at=text("started_at"),
-            updated_at=text("updated_at"),
-            ended_at=text("ended_at"),
-            goal=text("goal"),
-            title=text("title"),
-            type=text("type"),
-            project=text("project"),
-            user=text("user"),
-            parent=text("parent"),
-            message=text("message"),
-            phase=text("phase"),
-            tags=tuple(t for t in doc.get("tags", ()) if isinstance(t, str)),
-            agent=Agent(*(str(agent.get(key, "")) for key in ("type", "version", "model", "native_id"))),
-            counts={k: v for k, v in _table(doc, "counts").items() if isinstance(v, int)},
-            usage={k: v for k, v in _table(doc, "usage").items() if isinstance(v, int | float)},
-            meta=_table(doc, "meta"),
-            doc=doc,
-        )
+        fields["status"] = fields["status"] or ACTIVE
+        fields["tags"] = _strings(doc, "tags")
+        fields["agent"] = Agent(*[str(agent.get(key, "")) for key in Agent.__slots__]) if agent else _NOBODY
+        fields["counts"] = {k: v for k, v in _table(doc, "counts").items() if isinstance(v, int)}
+        fields["usage"] = {k: v for k, v in _table(doc, "usage").items() if isinstance(v, int | float)}
+        fields["meta"] = _table(doc, "meta")
+        return cls(**fields, doc=doc)
+
+
+_TEXTS = (
+    *("id", "status", "started_at", "updated_at", "ended_at", "goal", "title", "type", "project", "user", "parent"),
+    *("message", "phase"),
+)
 
 
 class State:
@@ -203,38 +202,32 @@ def fold(session_id: str, events: Iterable[Event], state: State | None = None) -
         if apply := _APPLY.get(event.kind):
             apply(state, event)
     if "counts" in doc:
-        doc["counts"]["commits"] = len(state.links)
+        doc["counts"]["commits"] = sum(not link.replaced_by for link in state.links.values())
     return state
 
 
 def _start(state: State, event: Event) -> None:
     _set(state, event)
     doc, data = state.doc, event.data
-    for key in ("user", "parent"):
-        if isinstance(data.get(key), str):
-            doc[key] = data[key]
+    _take(doc, data, "user", "parent")
     if isinstance(data.get("agent"), dict):
-        doc.setdefault("agent", {}).update(data["agent"])
+        doc["agent"] = bounds.names({**doc.get("agent", {}), **data["agent"]})
     if isinstance(data.get("tags"), list):
-        doc["tags"] = sorted({*doc.get("tags", ()), *(t for t in data["tags"] if isinstance(t, str))})
+        doc["tags"] = bounds.tags(data["tags"], doc.get("tags", ()))
     _reopen(state, event)
 
 
 def _set(state: State, event: Event) -> None:
-    for key in ("goal", "title", "type", "project", "user"):
-        value = event.data.get(key)
-        if isinstance(value, str):
-            state.doc[key] = value
+    _take(state.doc, event.data, "goal", "title", "type", "project", "user")
     if isinstance(event.data.get("meta"), dict):
-        state.doc.setdefault("meta", {}).update(event.data["meta"])
+        state.doc["meta"] = bounds.merged(state.doc.get("meta", {}), event.data["meta"])
 
 
 def _end(state: State, event: Event) -> None:
     status = event.data.get("status")
     state.doc["status"] = status if status in END_STATUSES else "completed"
     state.doc["ended_at"] = event.at
-    if isinstance(event.data.get("message"), str):
-        state.doc["message"] = event.data["message"]
+    _take(state.doc, event.data, "message")
 
 
 def _pause(state: State, event: Event) -> None:
@@ -249,21 +242,21 @@ def _reopen(state: State, event: Event) -> None:
 
 
 def _tag(state: State, event: Event) -> None:
-    tags = set(state.doc.get("tags", ()))
-    for key, change in (("add", tags.update), ("remove", tags.difference_update)):
-        values = event.data.get(key)
-        change(v for v in (values if isinstance(values, list) else ()) if isinstance(v, str))
-    state.doc["tags"] = sorted(tags)
+    removed = set(_strings(event.data, "remove"))
+    added = bounds.tags(event.data.get("add"), state.doc.get("tags", ()))
+    state.doc["tags"] = [t for t in added if t not in removed]
 
 
 def _commit(state: State, event: Event) -> None:
     data = event.data
-    commit = data.get("commit")
-    if not isinstance(commit, str) or not commit:
+    commit = str(data.get("commit", ""))
+    if not is_object_id(commit):
         return
     before = state.links.get(commit)
     if before is not None and event.data.get("via") != "manual":
-        return  # the first evidence stands
+        # the first evidence stands
+        state.links[commit] = replace(before, replaced_by="")
+        return
     state.links[commit] = Link(
         commit=commit,
         via=str(data.get("via", "manual")),
@@ -281,35 +274,37 @@ def _unlink(state: State, event: Event) -> None:
 
 
 def _rewrite(state: State, event: Event) -> None:
-    old, new = event.data.get("old"), event.data.get("new")
-    link = state.links.get(str(old))
-    if link is None or not isinstance(new, str) or not new:
+    old, new = str(event.data.get("old", "")), str(event.data.get("new", ""))
+    link = state.links.get(old)
+    if link is None or not is_object_id(new) or new == old:
         return
-    del state.links[str(old)]
-    if new not in state.links:
+    # kept, since the rewriting may be undone, or the old commit rewritten once more
+    state.links[link.commit] = replace(link, replaced_by=new)
+    before = state.links.get(new)
+    if before is None:
         state.links[new] = Link(
             commit=new, via=link.via, at=link.at, paths=link.paths, primary=link.primary, rewritten_from=link.commit
         )
+    elif before.replaced_by:
+        state.links[new] = replace(before, replaced_by="")
 
 
 def _usage(state: State, event: Event) -> None:
     usage = state.doc.setdefault("usage", {})
     for key in USAGE_KEYS:
         value = event.data.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            usage[key] = round(usage.get(key, 0) + value, 6) if key == "cost_usd" else usage.get(key, 0) + value
+        if bounds.is_amount(value) and bounds.is_amount(total := usage.get(key, 0) + value):
+            usage[key] = round(total, 6) if key == "cost_usd" else total
 
 
 def _model(state: State, event: Event) -> None:
-    if isinstance(event.data.get("model"), str):
-        state.doc.setdefault("agent", {})["model"] = event.data["model"]
-    if isinstance(event.data.get("version"), str):
-        state.doc.setdefault("agent", {})["version"] = event.data["version"]
+    named = {k: event.data[k] for k in ("model", "version") if isinstance(event.data.get(k), str)}
+    if named:
+        state.doc["agent"] = bounds.names({**state.doc.get("agent", {}), **named})
 
 
 def _phase(state: State, event: Event) -> None:
-    if isinstance(event.data.get("phase"), str):
-        state.doc["phase"] = event.data["phase"]
+    _take(state.doc, event.data, "phase")
 
 
 USAGE_KEYS = (
@@ -349,6 +344,17 @@ _APPLY: dict[str, Callable[[State, Event], None]] = {
     "model": _model,
     "phase": _phase,
 }
+
+
+def _take(doc: Doc, data: Mapping[str, Any], *keys: str) -> None:
+    for key in keys:
+        if isinstance(data.get(key), str):
+            doc[key] = bounds.cut(data[key])
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:60]}…"
 
 
 def _strings(data: Mapping[str, Any], key: str) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 # git-agent-session hook: functions
 # What the four hooks share; sourced by them, POSIX sh, nothing but sh and git. Git runs a hook at the top of the
 # worktree with GIT_DIR set only in linked worktrees and submodules (githooks(5)). As long as no session is about,
-# nothing here starts a process.
+# nothing here starts a process. What they print goes nowhere; what goes wrong stands in hook.log.
+nl='
+'
 
 # Sets gitdir, common and shared; false where the plugin has no folder.
 agent_session_find() {
@@ -33,9 +35,14 @@ agent_session_pick() {
 		*[!0-9a-f-]* | ? | ?? | ???) return 1 ;;
 		????????-????-????-????-????????????) session=$GIT_AGENT_SESSION ;;
 		*)
-			set -- "$shared/live/$GIT_AGENT_SESSION"*
-			[ $# -eq 1 ] || return 1
-			session=${1##*/}
+			for file in "$shared/live/$GIT_AGENT_SESSION"*; do
+				case ${file##*/} in
+				????????-????-????-????-????????????)
+					[ -z "$session" ] || return 1
+					session=${file##*/}
+					;;
+				esac
+			done
 			;;
 		esac
 	else
@@ -75,6 +82,9 @@ agent_session_native() {
 
 # The trailer setting as it was when the session opened; asked anew only where a config file is younger than that.
 agent_session_trailer() {
+	if [ -n "${GIT_CONFIG_PARAMETERS:-}${GIT_CONFIG_COUNT:-}" ]; then
+		trailer=$(git config --type=bool --get agentSession.trailer) || :
+	fi
 	for file in "$common/config" "$gitdir/config.worktree" "${HOME:-/}/.gitconfig" \
 		"${XDG_CONFIG_HOME:-${HOME:-/}/.config}/git/config"; do
 		# shellcheck disable=SC3013 # -nt: dash, busybox, bash, ksh and zsh have it
@@ -88,7 +98,7 @@ agent_session_trailer() {
 
 # agent_session_prepare FILE [SOURCE [COMMIT]]: prepare-commit-msg
 agent_session_prepare() {
-	agent_session_find && agent_session_pick || return 0
+	agent_session_find && ! agent_session_picking && agent_session_pick || return 0
 	offered=''
 	# a rebase makes no new commits of its own: links follow by post-rewrite
 	if [ ! -d "$gitdir/rebase-merge" ] && [ ! -d "$gitdir/rebase-apply" ] && agent_session_trailer; then
@@ -96,9 +106,9 @@ agent_session_prepare() {
 	fi
 	agent_session_head
 	[ -d "$gitdir/agent-session" ] || mkdir -p "$gitdir/agent-session"
-	# two commits may run at once in one worktree: each git process has a slot of its own, the last one is in both
-	printf '%s %s %s\n' "$PPID" "${head:-none}" "${offered:-nothing}" >"$gitdir/agent-session/offered.$((PPID % 16))"
-	printf '%s %s %s\n' "$PPID" "${head:-none}" "${offered:-nothing}" >"$gitdir/agent-session/offered"
+	# two commits may run at once in one worktree: each git process has a slot of its own, and each session its last
+	printf '%s %s %s\n' "$PPID" "${head:-none}" "${offered:-nothing}" >"$gitdir/agent-session/offered.$session.$((PPID % 16))"
+	printf '%s %s %s\n' "$PPID" "${head:-none}" "${offered:-nothing}" >"$gitdir/agent-session/offered.$session"
 }
 
 # Sets head to the commit that is checked out, without a process where its ref is a loose file.
@@ -141,8 +151,8 @@ agent_session_blank() {
 # The common case, `git commit -m`, with no process: true when the trailer was added, or the message is empty.
 # A message whose last paragraph might hold trailers is left to git.
 agent_session_append() {
-	lines=0 blank=1 some='' colon='' paragraph=0
-	while IFS= read -r line || [ -n "$line" ]; do
+	lines=0 blank=1 some='' colon='' paragraph=0 open=''
+	while IFS= read -r line || { [ -n "$line" ] && open=$nl; }; do
 		lines=$((lines + 1))
 		[ "$lines" -le 60 ] || return 1
 		case $line in
@@ -159,46 +169,84 @@ agent_session_append() {
 	done <"$1"
 	[ -n "$some" ] || return 0
 	[ -z "$colon" ] || return 1
-	printf '\nAgent-Session: %s\n' "$session" >>"$1" || return 1
+	printf '%s\nAgent-Session: %s\n' "$open" "$session" >>"$1" || return 1
 	offered="trailer $session"
 }
 
+# Leaves the place to git, which knows what a trailer is. Away from the repository and from the user's settings, whose
+# trailer commands it would run; a message may come without its last newline (`git merge -m`).
 agent_session_interpret() {
-	git -c trailer.separators=: interpret-trailers --in-place --no-divider --where end --if-exists addIfDifferent --if-missing add \
-		--trailer "Agent-Session: $session" "$1" 2>/dev/null || return 0
+	agent_session_mark "$1"
+	case $1 in
+	/*) file=$1 ;;
+	*) file=$PWD/$1 ;;
+	esac
+	printf '\n' >>"$file" || return 0
+	(
+		cd / || exit 1
+		unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_CONFIG_PARAMETERS GIT_CONFIG_COUNT
+		HOME=/ XDG_CONFIG_HOME=/ GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
+		export HOME XDG_CONFIG_HOME GIT_CONFIG_NOSYSTEM GIT_CONFIG_GLOBAL
+		exec git -c core.commentChar="$mark" interpret-trailers --in-place --no-divider --where end \
+			--if-exists addIfDifferent --if-missing add --trailer "Agent-Session: $session" "$file"
+	) || return 0
 	offered="trailer $session"
+}
+
+# Sets mark to what begins a comment line; `auto` becomes what git's own last line begins with.
+agent_session_mark() {
+	mark=$(git config --get core.commentString) || mark=$(git config --get core.commentChar) || mark='#'
+	if [ "$mark" = auto ]; then
+		mark=$(sed '/^.\{1,\} -\{24\} >8 -\{24\}$/,$d' "$1" | tail -n 1)
+		mark=${mark%"${mark#?}"}
+	fi
+	[ -n "$mark" ] || mark='#'
 }
 
 # Puts the offer as a comment above git's own, or below the scissors where those come first.
 agent_session_comment() {
-	case $(git config --get commit.cleanup 2>/dev/null) in
+	case $(git config --get commit.cleanup) in
 	whitespace | verbatim) return 0 ;;
 	esac
-	awk -v id="$session" '
-		!done && NF {
-			if ($1 ~ /^[A-Za-z0-9]/) { print; next }
+	agent_session_mark "$1"
+	mark=$mark awk -v id="$session" '
+		BEGIN { mark = ENVIRON["mark"] }
+		!done && index($0, mark) == 1 {
 			if ($0 ~ /^[^ ]+ -+ >8 -+$/) cut = 1
-			if (cut && NF > 1) { print; next }
-			print $1 " Agent-Session: " id
-			print $1 " (delete the line above to leave this commit without a session)"
-			print $1
+			if (cut && $0 != mark) { print; next }
+			print mark " Agent-Session: " id
+			print mark " (delete the line above to leave this commit without a session)"
+			print mark
 			done = 1
 			if (cut) next
 		}
 		{ print }
 		END { exit !done }
-	' "$1" >"$1.agent-session" 2>/dev/null && mv "$1.agent-session" "$1" && offered="comment $session" && return 0
+	' "$1" >"$1.agent-session" && mv "$1.agent-session" "$1" && offered="comment $session" && return 0
 	rm -f "$1.agent-session"
+}
+
+# True when this git process has picked a commit before: it is a rebase, which makes no commits of its own.
+agent_session_picking() {
+	[ -f "$gitdir/rebase-merge/agent-session" ] || return 1
+	IFS= read -r picker <"$gitdir/rebase-merge/agent-session" || :
+	[ "$picker" = "$PPID" ]
 }
 
 # post-commit
 agent_session_committed() {
-	agent_session_find && agent_session_pick || return 0
+	agent_session_find && ! agent_session_picking && agent_session_pick || return 0
 	if [ -d "$gitdir/rebase-merge" ] || [ -d "$gitdir/rebase-apply" ]; then
 		# only a commit made by hand at a stop is new; a picked one keeps the links it has
-		case $(git log -g -1 --format=%gs HEAD 2>/dev/null) in
+		last=''
+		[ ! -f "$gitdir/logs/HEAD" ] || last=$(tail -n 1 "$gitdir/logs/HEAD")
+		case ${last#*"$(printf '\t')"} in
 		commit*) ;;
-		*) return 0 ;;
+		*)
+			# the picks that follow need not ask
+			[ ! -d "$gitdir/rebase-merge" ] || printf '%s\n' "$PPID" >"$gitdir/rebase-merge/agent-session"
+			return 0
+			;;
 		esac
 	fi
 	agent_session_made && agent_session_link
@@ -207,18 +255,20 @@ agent_session_committed() {
 # post-merge IS_SQUASH
 agent_session_merged() {
 	[ "${1:-0}" != 1 ] && agent_session_find && agent_session_pick || return 0
-	# a fast-forward makes no commit; the reflog alone tells the two apart
-	case $(git log -g -1 --format=%gs HEAD 2>/dev/null) in
-	*'Merge made by'*) ;;
-	*) return 0 ;;
-	esac
-	agent_session_read HEAD && agent_session_link
+	# a fast-forward makes no commit, and calls no prepare-commit-msg; the reflog tells the two apart as well
+	agent_session_slot
+	if [ "$pid" != "$PPID" ]; then
+		case $(git log -g -1 --format=%gs HEAD --) in
+		*'Merge made by'*) ;;
+		*) return 0 ;;
+		esac
+	fi
+	agent_session_made && agent_session_link
 }
 
 # post-rewrite amend|rebase, the pairs in $rewritten. They are kept as they are; readers work them in.
 agent_session_rewritten() {
 	[ -n "${rewritten:-}" ] && agent_session_find && [ -d "$shared/rewrites" ] || return 0
-	umask 077
 	name=${rewritten%%[!0-9a-f]*}
 	printf '%s\n%send\n' "$1" "$rewritten" >"$shared/rewrites/$name.$$" ||
 		agent_session_log "post-rewrite: cannot write $shared/rewrites"
@@ -226,10 +276,8 @@ agent_session_rewritten() {
 
 # agent_session_read REVISION: sets commit, tree, parents, text (the message) and note (its note as it stands).
 agent_session_read() {
-	seen=$(git -c log.showSignature=false log -1 --no-color --no-notes --notes=agent-sessions \
-		--format='%H%n%T%n%P%n%B%n-agent-session-note-%n%N.' "$1" 2>/dev/null) || return 1
-	nl='
-'
+	seen=$(git -c log.showSignature=false log -1 --no-color --encoding=UTF-8 --no-notes --notes=agent-sessions \
+		--format='%H%n%T%n%P%n%B%n-agent-session-note-%n%N.' "$1" --) || return 1
 	note=${seen##*"$nl-agent-session-note-$nl"} note=${note%.}
 	seen=${seen%"$nl-agent-session-note-$nl"*}
 	commit=${seen%%"$nl"*} seen=${seen#*"$nl"}
@@ -241,20 +289,30 @@ agent_session_read() {
 	esac
 }
 
-# Reads the commit that this git process made, which another process may already have built on. False when there is
-# none to link, or when the user took the offered trailer out in the editor: that means, do not link.
-agent_session_made() {
+# Sets pid, head and offered to what prepare-commit-msg kept for the commit under way.
+agent_session_slot() {
 	pid='' head='' offered=''
-	slot=$gitdir/agent-session/offered.$((PPID % 16))
+	slot=$gitdir/agent-session/offered.$session.$((PPID % 16))
 	[ ! -f "$slot" ] || IFS=' ' read -r pid head offered <"$slot" || :
-	agent_session_read HEAD || return 1
 	if [ "$pid" != "$PPID" ]; then
 		# our hook was called by another hook, or git called no prepare-commit-msg
-		slot=$gitdir/agent-session/offered
+		pid='' head='' offered=''
+		slot=$gitdir/agent-session/offered.$session
 		[ ! -f "$slot" ] || IFS=' ' read -r pid head offered <"$slot" || :
-		[ "$head" = "${parents%% *}" ] || offered=''
-	elif [ "$head" != none ] && [ "$head" != "${parents%% *}" ]; then
-		for pair in $(git rev-list --first-parent --parents -n 64 --format=,%P HEAD 2>/dev/null | tr ' ' ,); do
+	fi
+}
+
+# Reads the commit that this git process made, which another process may already have built on: only one commit can move
+# HEAD on from the one that was recorded. False when there is none to link, or when the user took the offered trailer
+# out in the editor: that means, do not link.
+agent_session_made() {
+	agent_session_slot
+	if ! agent_session_read HEAD; then
+		agent_session_log "post-commit: git log cannot read HEAD: the commit is not linked"
+		return 1
+	fi
+	if [ -n "$head" ] && [ "$head" != none ] && [ "$head" != "${parents%% *}" ]; then
+		for pair in $(git rev-list --first-parent --parents -n 64 --format=,%P HEAD -- | tr ' ' ,); do
 			case $pair in
 			commit,*) made=${pair#commit,} made=${made%%,*} ;;
 			",$head" | ",$head,"*) agent_session_read "$made" && break ;;
@@ -270,54 +328,75 @@ agent_session_made() {
 		*) return 1 ;;
 		esac
 		;;
-	"comment $session") grep -q "Agent-Session: $session" "$gitdir/COMMIT_EDITMSG" 2>/dev/null || return 1 ;;
+	# at the start of a line behind a comment's mark, which nothing in a diff is
+	"comment $session") grep -q "^[^A-Za-z0-9 +-][^A-Za-z0-9 ]* Agent-Session: $session\$" "$gitdir/COMMIT_EDITMSG" || return 1 ;;
 	esac
 }
 
 # The event first, which is the truth, then the note, which shows it.
 agent_session_link() {
-	umask 077
 	list=''
 	for parent in $parents; do list="$list${list:+, }\"$parent\""; done
 	# a file of its own for each commit: bash writes a printf line by line, so a shared file could tear
 	printf '[[event]]\nid = "commit-%s"\nkind = "commit"\ncommit = "%s"\ntree = "%s"\nparents = [%s]\nvia = "%s"\n# end\n' \
-		"$commit" "$commit" "$tree" "$list" "$via" 2>/dev/null >"$shared/journal/$session.$commit.toml" ||
+		"$commit" "$commit" "$tree" "$list" "$via" >"$shared/journal/$session.$commit.toml" ||
 		agent_session_log "post-commit: cannot write to $shared/journal: commit $commit is not linked"
 	agent_session_note
 }
 
 # One fast-import adds the note on top of the tip it finds, and refuses a tip that moved meanwhile.
 agent_session_note() {
-	ref=refs/notes/agent-sessions tries=0 locked=0
+	ref=refs/notes/agent-sessions tries=0 tip=''
 	while :; do
 		case $note in
-		*"sessions.$session "*) return 0 ;;
+		# its end mark in the text of a note would be the end of ours
+		*"sessions.$session "* | *agent-session-end*) return 0 ;;
 		*'primary = true'*) primary='' ;;
 		*) primary=', primary = true' ;;
 		esac
-		rest=${commit#??}
-		{
-			printf 'commit %s\ncommitter git-agent-session <git-agent-session@git.invalid> now\ndata 0\n' "$ref"
-			if [ -f "$common/$ref" ] || git rev-parse -q --verify "$ref" >/dev/null 2>&1; then
-				printf 'from %s^0\n' "$ref"
-			fi
-			[ -z "$note" ] || printf 'D %s\nD %s/%s/%s\n' "$commit" "${commit%"$rest"}" "${rest%"${rest#??}"}" "${rest#??}"
-			printf 'M 100644 inline %s/%s\ndata <<agent-session-end\n%s%ssessions.%s = { agent = "%s"%s }\nagent-session-end\n' \
-				"${commit%"$rest"}" "$rest" "$note" "${note:+$nl}" "$session" "$agent" "$primary"
-		} | git -c core.fsync=none fast-import --quiet --date-format=now >/dev/null 2>&1 && return 0
+		agent_session_tip || return 1
+		agent_session_import && return 0
 		tries=$((tries + 1))
-		if [ -f "$common/$ref.lock" ]; then locked=$((locked + 1)); fi
-		if [ "$locked" -eq 6 ] && [ -n "$(find "$common/$ref.lock" -mmin +1 2>/dev/null)" ]; then
+		if [ "$tries" -ge 40 ] || { [ "$tries" -ge 12 ] && [ "$tip" = "$stuck" ]; }; then
+			agent_session_log "post-commit: the note of $commit could not be written; the next drain adds it"
+			return 1
+		fi
+		if [ "$tries" -eq 6 ] && [ -n "$(find "$common/$ref.lock" -mmin +1)" ]; then
 			# a ref is locked for milliseconds: a process that was killed has left this one
 			rm -f "$common/$ref.lock"
 		fi
-		if [ "$tries" -ge 40 ] || { [ "$locked" -ge 12 ] && [ "$locked" -eq "$tries" ]; }; then
-			agent_session_log "post-commit: the note of $commit could not be written; the next command adds it"
-			return 1
-		fi
-		sleep "0.0$((($$ + tries * 7) % 9 + 1))" 2>/dev/null || :
+		sleep "0.0$((($$ + tries * 7) % 9 + 1))" || :
 		agent_session_read "$commit" || return 1
 	done
+}
+
+# Sets tip to where the notes stand (none: nowhere yet) and stuck to where they stood the time before. False when
+# what is there is no commit: fast-import would crash on it.
+agent_session_tip() {
+	stuck=$tip tip=''
+	[ ! -f "$common/$ref" ] || IFS= read -r tip <"$common/$ref" || :
+	case $tip in
+	*[!0-9a-f]* | '')
+		if ! tip=$(git rev-parse -q --verify "$ref^{commit}"); then
+			tip=none
+			if [ -f "$common/$ref" ] || git rev-parse -q --verify "$ref"; then
+				agent_session_log "post-commit: $ref is broken; $commit has no note (git update-ref -d $ref drops it)"
+				return 1
+			fi
+		fi
+		;;
+	esac
+}
+
+agent_session_import() {
+	rest=${commit#??}
+	{
+		printf 'commit %s\ncommitter git-agent-session <git-agent-session@git.invalid> now\ndata 0\n' "$ref"
+		[ "$tip" = none ] || printf 'from %s\n' "$tip"
+		[ -z "$note" ] || printf 'D %s\nD %s/%s/%s\n' "$commit" "${commit%"$rest"}" "${rest%"${rest#??}"}" "${rest#??}"
+		printf 'M 100644 inline %s/%s\ndata <<agent-session-end\n%s%ssessions.%s = { agent = "%s"%s }\nagent-session-end\n' \
+			"${commit%"$rest"}" "$rest" "$note" "${note:+$nl}" "$session" "$agent" "$primary"
+	} | git -c core.fsync=none -c fastimport.unpackLimit=100 fast-import --quiet --date-format=now
 }
 
 agent_session_log() {

@@ -7,25 +7,18 @@ from pathlib import Path
 
 import pygit2
 import pytest
+from hypothesis import HealthCheck, settings
 from pygit2.enums import ConfigLevel
 
 from tests.harness import ROOT, Repo
 
 # what an agent's shell, a hook or a developer's terminal may have left in the environment
-LEAKS = (
-    "PYTHONUNBUFFERED",
-    "PYTHONDONTWRITEBYTECODE",
-    "GIT_",
-    "CLAUDE",
-    "CODEX_",
-    "COPILOT_",
-    "PI_SESSION",
-    "GEMINI_",
-    "OPENCODE",
-    "CURSOR_",
-    "AI_AGENT",
-    "AGENT",
-)
+LEAKS = ("GIT_", "CLAUDE", "CODEX_", "COPILOT_", "PI_SESSION", "GEMINI_", "OPENCODE", "CURSOR_", "AI_AGENT", "AGENT")
+PYTHON_LEAKS = ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONOPTIMIZE")
+
+# a busy machine is no defect
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +26,7 @@ def seal(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     """A HOME of the test's own, a fixed identity, and nothing inherited that could steer git."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
-        if name.startswith(LEAKS):
+        if name.startswith(LEAKS) or name in PYTHON_LEAKS:
             monkeypatch.delenv(name)
     (home / ".gitconfig").write_text(
         "[user]\n\tname = Ada Tester\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n"

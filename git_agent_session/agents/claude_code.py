@@ -95,8 +95,8 @@ def folders(payload: Payload, env: Mapping[str, str]) -> list[str]:
 def is_own(payload: Payload, env: Mapping[str, str]) -> bool:
     """True when the real Claude Code made this call.
 
-    It alone sets both variables; an agent started from Claude's shell inherits them, with another session's id. Versions
-    that set neither are known by their transcript: `…/projects/<folder>/<session id>.jsonl` is Claude's place alone.
+    It alone sets both variables; an agent started from Claude's shell inherits them, with another session's id.
+    Versions that set neither are known by their transcript's place, `…/projects/<folder>/<session id>.jsonl`.
     """
     if any(key in payload for key in _FOREIGN):
         return False

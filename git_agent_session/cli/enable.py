@@ -48,6 +48,7 @@ def command(env: Env, names: tuple[str, ...], local: bool, user: bool, as_json: 
     where = scope(local, user) or "project"
     if names:
         report(env, "enable", names, where, as_json)
+        env.remark_hooks()
         return
     from git_agent_session import term
     from git_agent_session.agents.settings import enabled

@@ -64,6 +64,17 @@ class Env:
         location = self.store.repo.location
         return location.worktree or location.git_dir
 
+    def remark_hooks(self) -> None:
+        """Say on stderr when the git hooks are not installed here: then no commit will be linked."""
+        from git_agent_session.hooks import installer
+
+        try:
+            if installer.status(self.folder).installed:
+                return
+            self.warn("hooks are not installed here, so commits will not be linked; run `git agent-session install`")
+        except AgentSessionError as e:
+            self.warn(f"cannot tell whether hooks are installed: {e.line()}")
+
     # -- which session
 
     def target(self, *given: str | None) -> str:

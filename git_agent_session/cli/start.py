@@ -113,13 +113,8 @@ def _opened(env: Env, session_id: str) -> None:
 def _remarks(env: Env, session_id: str, before: str | None, *, quiet: bool) -> None:
     """What a person should know on stderr: hooks that are missing, and the session that was current."""
     from git_agent_session import live
-    from git_agent_session.hooks import installer
 
-    try:
-        if not installer.status(env.folder).installed:
-            env.warn("hooks are not installed here, so commits will not be linked; run `git agent-session install`")
-    except AgentSessionError as e:
-        env.warn(f"cannot tell whether hooks are installed: {e.line()}")
+    env.remark_hooks()
     named = env.environ.get("GIT_AGENT_SESSION")
     if named and before != session_id:
         env.warn(

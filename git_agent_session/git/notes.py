@@ -23,10 +23,16 @@ MAX_NOTE = 1024 * 1024
 Change = Callable[[str], str]
 
 
+class TooLarge(ValueError):
+    """A note of more than MAX_NOTE bytes: no projection of ours, and not ours to replace."""
+
+
 def read(repo: Repository, commit: str) -> str:
     """The note on `commit`, whatever the fan-out; "" if there is none, or one that is no text of a sane size."""
-    tip = repo.tip(REF)
-    return _read(_tree(repo, tip), commit)
+    try:
+        return _read(_tree(repo, repo.tip(REF)), commit)
+    except TooLarge:
+        return ""
 
 
 def update(repo: Repository, changes: Mapping[str, Change], reason: str) -> None:
@@ -38,7 +44,10 @@ def update(repo: Repository, changes: Mapping[str, Change], reason: str) -> None
     root = _tree(repo, old)
     edits = {}
     for commit, change in changes.items():
-        before = _read(root, commit)
+        try:
+            before = _read(root, commit)
+        except TooLarge:
+            continue  # what is not read is not replaced
         after = change(before)
         if after != before:
             edits[commit] = after
@@ -67,8 +76,11 @@ def _read(root: Tree | None, commit: str) -> str:
     texts = []
     for path in _paths(root, commit):
         blob = root[path]
-        if isinstance(blob, pygit2.Blob) and blob.size <= MAX_NOTE:
-            texts.append(blob.data.decode("utf-8", "replace").strip("\n"))
+        if isinstance(blob, pygit2.Blob):
+            if blob.size > MAX_NOTE:
+                raise TooLarge(commit)
+            # others may write what is not UTF-8; it must come out again as it went in
+            texts.append(blob.data.decode("utf-8", "surrogateescape").strip("\n"))
     return "\n".join(t for t in texts if t)
 
 
@@ -108,7 +120,7 @@ def _edited_folder(repo: Repository, tree: Tree | None, entries: Mapping[str, st
             else:
                 builder.remove(name[:2])
         if text:
-            builder.insert(name, repo.raw.create_blob(text.encode() + b"\n"), FILE_MODE)
+            builder.insert(name, repo.raw.create_blob(text.encode("utf-8", "surrogateescape") + b"\n"), FILE_MODE)
         elif tree is not None and name in tree:
             builder.remove(name)
     return builder

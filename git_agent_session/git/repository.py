@@ -7,6 +7,7 @@ docs/decisions.md). Paths and revisions are those of git; ids are full hexadecim
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import time
@@ -63,11 +64,12 @@ class Repository:
     # -- refs
 
     def tip(self, ref: str) -> Tip | None:
-        """The id that `ref` points at, or None."""
+        """The id that `ref` points at, or None; a symbolic ref is none of ours."""
         try:
-            return str(self.raw.references[ref].target)
+            target = self.raw.references[ref].target
         except (KeyError, ValueError, pygit2.GitError):
             return None
+        return None if isinstance(target, str) else str(target)
 
     def refs(self, prefix: str) -> dict[str, Tip]:
         """All direct refs whose name starts with `prefix`, and where they point."""
@@ -146,30 +148,34 @@ class Repository:
         return str(self.raw.create_commit(None, who, who, message, tree, list(parents)))
 
     def files(self, tip: Tip, *names: str, limit: int = 32 * 1024 * 1024) -> dict[str, bytes]:
-        """The named files of the batch `tip`, those that exist; one larger than `limit` bytes raises ValueError."""
-        tree = self.commit_at(tip).tree
+        """The named files of the batch `tip`, those that exist.
+
+        Raises ValueError for one larger than `limit` bytes, and for objects that are damaged or not there.
+        """
         found: dict[str, bytes] = {}
-        for name in names:
-            try:
-                entry = tree[name]
-            except KeyError:
-                continue
-            if isinstance(entry, pygit2.Blob):
-                if entry.size > limit:
-                    raise ValueError(f"{name} holds {entry.size} bytes, more than {limit}")
-                found[name] = entry.data
+        with _readable():
+            tree = self.commit_at(tip).tree
+            for name in names:
+                if name in tree and isinstance(entry := tree[name], pygit2.Blob):
+                    if entry.size > limit:
+                        raise ValueError(f"{name} holds {entry.size} bytes, more than {limit}")
+                    found[name] = entry.data
         return found
 
     def chain(self, tip: Tip, *, until: Tip | None = None) -> Iterator[Tip]:
-        """The batches reachable from `tip`, children before their parents, without `until` and what it reaches."""
+        """The batches reachable from `tip`, children before their parents, without `until` and what it reaches.
+
+        Raises ValueError where an object is damaged or not there.
+        """
         from pygit2.enums import SortMode
 
-        self.commit_at(tip)
-        walker = self.raw.walk(pygit2.Oid(hex=tip), SortMode.TOPOLOGICAL)
-        if until is not None:
-            walker.hide(pygit2.Oid(hex=until))
-        for commit in walker:
-            yield str(commit.id)
+        with _readable():
+            self.commit_at(tip)
+            walker = self.raw.walk(pygit2.Oid(hex=tip), SortMode.TOPOLOGICAL)
+            if until is not None:
+                walker.hide(pygit2.Oid(hex=until))
+            batches = [str(commit.id) for commit in walker]
+        yield from batches
 
     def descends(self, tip: Tip, ancestor: Tip) -> bool:
         """True when `ancestor` is `tip` or reachable from it."""
@@ -180,7 +186,8 @@ class Repository:
 
     def commit_at(self, tip: Tip) -> Commit:
         """The commit `tip`; raises ValueError when it is none."""
-        found: object = self.raw.get(tip)
+        with _readable():
+            found: object = self.raw.get(tip)
         if not isinstance(found, pygit2.Commit):
             raise ValueError("it does not point at a commit")
         return found
@@ -219,7 +226,8 @@ class Repository:
     def changed_paths(self, commit: Tip, *, most: int = 500) -> tuple[list[str], str]:
         """The paths a commit changes against its first parent, and its patch id (git-patch-id(1), stable).
 
-        A merge's are those against its first parent too. More than `most` paths are cut; an unreadable commit has none.
+        A merge's are those against its first parent too. More than `most` paths are cut. There is no patch id for a
+        merge, for more than `most` paths, and for binary files, of which git makes another one than libgit2.
         """
         found = self._project_commit(commit)
         if found is None:
@@ -229,7 +237,10 @@ class Repository:
             diff = before.diff_to_tree(found.tree) if before else found.tree.diff_to_tree(swap=True)
             raw = [d.new_file.raw_path or d.old_file.raw_path for d in diff.deltas]
             paths = [p.decode("utf-8", "backslashreplace") for p in raw]
-            patch_id = str(diff.patchid) if paths and len(found.parent_ids) < 2 else ""
+            wanted = 0 < len(paths) <= most and len(found.parent_ids) < 2
+            patch_id = str(diff.patchid) if wanted else ""
+            if any(delta.is_binary for delta in diff.deltas):
+                patch_id = ""
         except (pygit2.GitError, KeyError, ValueError, UnicodeError):
             return [], ""
         return paths[:most], patch_id
@@ -272,6 +283,14 @@ class Repository:
             return pygit2.Signature(name, mail)
         except (ValueError, pygit2.GitError):
             return pygit2.Signature("git agent-session", "agent-session@git.invalid")
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (pygit2.GitError, KeyError, OSError) as e:
+        raise ValueError(f"a git object is damaged or not there: {one_line(e)}") from e
 
 
 def _open(location: Location) -> pygit2.Repository:

@@ -16,7 +16,8 @@ from git_agent_session.model import Doc
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION = 1
+# also to be raised when what `bounds.sane` lets pass changes: rows hold states that are sane
+VERSION = 2
 
 
 class SqliteExcerpts:
@@ -35,7 +36,8 @@ class SqliteExcerpts:
         try:
             with self._open() as db:
                 rows = db.execute("SELECT id, tip, doc FROM excerpt").fetchall()
-                return {i: (tip, json.loads(doc)) for i, tip, doc in rows}
+                docs = json.loads(f"[{','.join(doc for _, _, doc in rows)}]")
+                return {i: (tip, doc) for (i, tip, _), doc in zip(rows, docs, strict=True)}
         except (sqlite3.Error, ValueError, OSError):
             self._drop()
             return {}
@@ -45,12 +47,14 @@ class SqliteExcerpts:
         import json
         import sqlite3
 
+        kept = []
+        for session_id, (tip, doc) in rows.items():
+            # what JSON cannot hold is read from the ref each time
+            with contextlib.suppress(TypeError, ValueError):
+                kept.append((session_id, tip, json.dumps(doc, allow_nan=False)))
         try:
             with self._open() as db:
-                db.executemany(
-                    "INSERT OR REPLACE INTO excerpt (id, tip, doc) VALUES (?, ?, ?)",
-                    [(i, tip, json.dumps(doc)) for i, (tip, doc) in rows.items()],
-                )
+                db.executemany("INSERT OR REPLACE INTO excerpt (id, tip, doc) VALUES (?, ?, ?)", kept)
                 db.executemany("DELETE FROM excerpt WHERE id = ?", [(i,) for i in gone])
         except sqlite3.OperationalError:
             return  # locked, or the folder cannot be written

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from git_agent_session import codec, journal, lock
+from git_agent_session import bounds, codec, journal, lock
 from git_agent_session.errors import BrokenSession, StorageError
 from git_agent_session.git.repository import SESSIONS, Moved, Repository
-from git_agent_session.model import Doc, Event, State, fold
+from git_agent_session.ids import is_object_id
+from git_agent_session.model import SCHEMA, Doc, Event, State, fold
 from git_agent_session.store import links
 from git_agent_session.store.seen import LINKING, Seen
 
@@ -38,11 +39,17 @@ def drain(repo: Repository, session_id: str, extra: Extra | None = None, *, wait
     extra = extra or Extra()
     with lock.held(shared, session_id, wait=wait):
         pending = journal.take(shared, session_id)
-        tip, written, state = _write(repo, session_id, [*pending.events, *extra.events], extra.files or {})
+        events = [*pending.events, *extra.events]
+        tip, _, state = _write(repo, session_id, events, extra.files or {})
         if tip is not None:
+            # first the notes: killed in between, the next drain finds the same events and does them again
+            linking = [e for e in events if e.kind in LINKING]
+            if linking and state is None:
+                known = Seen.load(shared, repo, session_id, tip).links()
+                state = State(read_state(repo, session_id, tip), known)
+            if linking and state is not None:
+                project_notes(repo, session_id, linking, state)
             journal.discard(shared, session_id, pending)
-    if state is not None:
-        project_notes(repo, session_id, written, state)
     return tip
 
 
@@ -66,11 +73,17 @@ def _write(
         fresh = unseen(events, seen.ids)
         if not fresh or (tip is None and not any(e.kind == "start" for e in fresh)):
             return tip, [], None
-        before = State(read_state(repo, session_id, tip) if tip else None, seen.links())
-        fresh = _clocked(repo, fresh, before.doc.get("clock", 0))
-        state = fold(session_id, fresh, before)
-        batch = {"session.toml": codec.dumps(state.doc), "events.toml": codec.join(fresh), **files}
-        new = repo.write_batch(batch, [tip] if tip else [], _subject(fresh))
+        state = State(read_state(repo, session_id, tip) if tip else None, seen.links())
+        fresh = _clocked(repo, fresh, state.doc.get("clock", 0))
+        new = ""
+        batches = _batches(fresh)
+        for n, (part, text) in enumerate(batches, 1):
+            state = fold(session_id, part, state)
+            # the event of a snapshot is the last one
+            more = files if n == len(batches) else {}
+            batch = {"session.toml": codec.dumps(state.doc), "events.toml": text, **more}
+            parent = new or tip
+            new = repo.write_batch(batch, [parent] if parent else [], _subject(part))
         try:
             repo.swap(ref, new, tip, _subject(fresh))
         except Moved:
@@ -79,6 +92,21 @@ def _write(
             seen.add(fresh, new)
         return new, fresh, state
     raise StorageError(f"session {session_id[:8]} is written by others again and again", hint="try again")
+
+
+def _batches(events: Iterable[Event]) -> list[tuple[list[Event], bytes]]:
+    """The events cut into batches that every reader takes, each with its `events.toml`."""
+    batches: list[tuple[list[Event], list[bytes]]] = []
+    room = 0
+    for event in events:
+        block = codec.event_block(event)
+        if not batches or room < len(block):
+            batches.append(([], []))
+            room = codec.MAX_BATCH
+        batches[-1][0].append(event)
+        batches[-1][1].append(block)
+        room -= len(block)
+    return [(part, b"".join(blocks)) for part, blocks in batches]
 
 
 def unseen(events: Iterable[Event], ids: set[str]) -> list[Event]:
@@ -91,15 +119,16 @@ def unseen(events: Iterable[Event], ids: set[str]) -> list[Event]:
 
 
 def read_state(repo: Repository, session_id: str, tip: str) -> Doc:
-    """The document of `session.toml` at `tip`; raises BrokenSession when it cannot be read."""
+    """The document of `session.toml` at `tip`, made sane; raises BrokenSession when it cannot be read."""
     try:
         data = repo.files(tip, "session.toml", limit=4 * 1024 * 1024)["session.toml"]
         doc = codec.loads(data)
-        if doc.get("id") != session_id or not isinstance(doc.get("schema"), int):
+        schema = doc.get("schema")
+        if doc.get("id") != session_id or type(schema) is not int or schema < 1:
             raise ValueError("it is not the state of this session")
-        if doc["schema"] > 1:
-            raise ValueError(f"its schema is {doc['schema']}, newer than this version knows")
-        return doc
+        if schema > SCHEMA:
+            raise ValueError(f"its schema is newer than {SCHEMA}, the one that this version knows")
+        return bounds.sane(doc)
     except (KeyError, ValueError) as e:
         what = "it has no session.toml" if isinstance(e, KeyError) else str(e)
         raise BrokenSession(
@@ -131,17 +160,15 @@ def _subject(events: Sequence[Event]) -> str:
 
 
 def project_notes(repo: Repository, session_id: str, events: Iterable[Event], state: State) -> None:
-    """Bring the notes in line with the linking events of a batch."""
+    """Bring the notes in line with linking events; those that are already cost a look each."""
     agent = state.session().agent.type or "unknown"
     wanted: dict[str, list[links.Edit]] = {}
     for event in events:
-        if event.kind not in LINKING:
-            continue
         commit = str(event.data.get("new" if event.kind == "rewrite" else "commit", ""))
         link = state.links.get(commit)
-        if link is not None:
+        if link is not None and not link.replaced_by:
             wanted[commit] = [links.Edit(session_id, True, agent, link.primary and event.data.get("via") == "manual")]
         elif event.kind == "unlink":
             wanted[commit] = [links.Edit(session_id, False)]
     if wanted:
-        links.project(repo, {c: e for c, e in wanted.items() if len(c) == 40}, "link")
+        links.project(repo, {c: e for c, e in wanted.items() if is_object_id(c)}, "link")

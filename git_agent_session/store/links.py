@@ -21,6 +21,7 @@ _LINE = re.compile(
     r"^sessions\.(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) = "
     r"\{(?: agent = \"(?P<agent>[a-z0-9._-]{1,64})\")?,?(?P<primary> primary = true)?.{0,200}\}$"
 )
+_AGENT = re.compile(r"[a-z0-9._-]{1,64}")
 _DEADLINE_SECONDS = 10.0
 
 
@@ -73,7 +74,7 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
             noted = {i: Noted(i, n.agent, False) for i, n in noted.items()}
         before = noted.get(edit.session_id)
         first = edit.primary or not any(n.primary for n in noted.values())
-        agent = before.agent if before else edit.agent
+        agent = before.agent if before else edit.agent if _AGENT.fullmatch(edit.agent) else "unknown"
         noted[edit.session_id] = Noted(edit.session_id, agent, first or (before is not None and before.primary))
     return "\n".join([*dict.fromkeys(foreign), *(line(noted[i]) for i in sorted(noted))])
 
@@ -100,4 +101,6 @@ def _holds(text: str, edit: Edit) -> bool:
     noted = {n.session_id: n for n in parse(text)}.get(edit.session_id)
     if not edit.present:
         return noted is None
-    return noted is not None and (noted.primary or not edit.primary)
+    if noted is None or not edit.primary:
+        return noted is not None
+    return noted.primary and sum(n.primary for n in parse(text)) == 1

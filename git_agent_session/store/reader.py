@@ -1,6 +1,7 @@
 """Reading sessions: state, lists, history, links. What waits in the journal and what is on the ref are one.
 
-A reader never writes objects or refs. Nothing here knows where sessions come from or how they are shown.
+Reading writes caches, and works in what git hooks left about rewritten commits; where it cannot write, it only reads.
+Nothing here knows where sessions come from or how they are shown.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from git_agent_session import journal, live
-from git_agent_session.errors import AgentSessionError, BrokenSession, SessionNotFound
+from git_agent_session import bounds, journal, live
+from git_agent_session.errors import AgentSessionError, BrokenSession, SessionNotFound, UsageError
 from git_agent_session.git import notes
 from git_agent_session.git.repository import SESSIONS, Repository
-from git_agent_session.ids import is_event_id, is_session_id
+from git_agent_session.ids import is_session_id
 from git_agent_session.model import Doc, Event, Link, Session, State, fold
 from git_agent_session.store import links, lookup, rewrites
 from git_agent_session.store.drain import read_state, unseen
@@ -63,6 +64,17 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class _Known:
+    """A state as it was last read, and from what: how the journal looked, the ref's tip, the ids of all its events."""
+
+    look: journal.Look
+    tip: str | None
+    state: State
+    ids: set[str] | None = None
+    mark: journal.Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Which:
     """A session that a commit belongs to."""
 
@@ -90,7 +102,7 @@ class Reader:
         self.env = env if env is not None else {}
         self._excerpts = excerpts
         self._cache: dict[str, tuple[str, Session]] | None = None
-        self._states: dict[str, tuple[object, State]] = {}
+        self._states: dict[str, _Known] = {}
         self.broken: list[BrokenSession] = []
 
     @property
@@ -115,6 +127,8 @@ class Reader:
 
     def resolve(self, text: str | None = None) -> str:
         """The full id that `text` names (default `@`, the current one). Raises SessionNotFound, AmbiguousSession."""
+        if text is not None and not isinstance(text, str):
+            raise UsageError(f"{type(text).__name__} is no session id", hint="give the id as a text")
         if text is None or text == "@":
             found = self.current_id()
             if found is None:
@@ -147,23 +161,38 @@ class Reader:
 
     def _state(self, session_id: str) -> State:
         # taken before anything is read: what comes in between makes the next look differ
-        looks = (journal.signature(self.shared, session_id), self.repo.tip(SESSIONS + session_id))
-        if session_id in self._states and self._states[session_id][0] == looks:
-            return self._states[session_id][1]
-        state = self._read_state(session_id)
-        self._states[session_id] = (looks, state)
-        return state
-
-    def _read_state(self, session_id: str) -> State:
-        pending = journal.read(self.shared, session_id).events
+        look = journal.signature(self.shared, session_id)
         tip = self.repo.tip(SESSIONS + session_id)
-        if tip is None and not any(e.kind == "start" for e in pending):
+        known = self._states.get(session_id)
+        if known is None or known.look != look or known.tip != tip:
+            grown = self._fold_on(session_id, known, look) if known is not None and known.tip == tip else None
+            known = self._states[session_id] = grown or self._read_state(session_id, look, tip)
+        return known.state
+
+    def _fold_on(self, session_id: str, known: _Known, look: journal.Look) -> _Known | None:
+        """What is known, with what was appended to the live journal since; None where more than that has changed."""
+        if known.ids is None or known.mark is None or known.look[0] != look[0]:
+            return None
+        more = journal.read_on(self.shared, session_id, known.mark)
+        if more is None:
+            return None
+        fresh = unseen(more[0], known.ids)
+        state = fold(session_id, _numbered(fresh, known.state.doc), known.state)
+        known.ids.update(e.id for e in fresh)
+        return _Known(look, known.tip, state, known.ids, more[1])
+
+    def _read_state(self, session_id: str, look: journal.Look, looked: str | None) -> _Known:
+        pending = journal.read(self.shared, session_id)
+        tip = self.repo.tip(SESSIONS + session_id)
+        if tip is None and not any(e.kind == "start" for e in pending.events):
             raise SessionNotFound(f"no session {session_id}", hint="see `git agent-session list`")
         doc = read_state(self.repo, session_id, tip) if tip else None
-        if not pending:
-            return State(doc)
+        if not pending.events:
+            return _Known(look, looked, State(doc))
         seen = Seen.load(self.shared, self.repo, session_id, tip)
-        return fold(session_id, _numbered(unseen(pending, seen.ids), doc), State(doc, seen.links()))
+        fresh = unseen(pending.events, seen.ids)
+        state = fold(session_id, _numbered(fresh, doc), State(doc, seen.links()))
+        return _Known(look, looked, state, seen.ids | {e.id for e in fresh}, pending.mark)
 
     def list(self, where: Filter | None = None, *, limit: int | None = None) -> Sessions:
         """Sessions, the youngest first. Those that cannot be read are left out and stand in `broken`."""
@@ -231,13 +260,10 @@ class Reader:
         session_id = self.resolve(session)
         tip = self.repo.tip(SESSIONS + session_id)
         pending = journal.read(self.shared, session_id).events
-        events: dict[str, Event] = {}
-        for event in (e for _, e in chain_events(self.repo, tip, session_id)):
-            events.setdefault(event.id, event)
+        stored = sorted((e for _, e in chain_events(self.repo, tip, session_id)), key=lambda e: e.order)
         if tip is None and not any(e.kind == "start" for e in pending):
             raise SessionNotFound(f"no session {session_id}", hint="see `git agent-session list`")
-        ordered = sorted(events.values(), key=lambda e: e.order)
-        ordered += unseen(pending, set(events))
+        ordered = unseen([*stored, *pending], set())
         if kinds:
             ordered = [e for e in ordered if e.kind in kinds or e.data.get("type") in kinds]
         if limit is not None:
@@ -248,7 +274,17 @@ class Reader:
         """The commits linked to a session, the oldest link first."""
         session_id = self.resolve(session)
         self.settle()
-        return sorted(self._links(session_id).values(), key=lambda link: link.at)
+        found = self._links(session_id)
+        head = self.repo.head()
+
+        def stands(commit: str) -> bool:
+            return head is not None and self.repo.descends(head, commit)
+
+        # a replaced commit counts again where the replacing was undone, and then its replacement does not
+        back = {c for c, link in found.items() if link.replaced_by and stands(c) and not stands(link.replaced_by)}
+        gone = {found[c].replaced_by for c in back}
+        shown = [k for c, k in found.items() if c in back or not (k.replaced_by or c in gone)]
+        return sorted(shown, key=lambda link: link.at)
 
     def _links(self, session_id: str) -> dict[str, Link]:
         pending = journal.read(self.shared, session_id).events
@@ -261,7 +297,10 @@ class Reader:
         return fold(session_id, _numbered(unseen(pending, seen.ids)), State(None, seen.links())).links
 
     def which(self, revision: str) -> Sequence[Which]:
-        """The sessions that a commit belongs to, the primary one first. Raises CommitNotFound."""
+        """The sessions that a commit belongs to, the primary one first. Raises CommitNotFound.
+
+        `via` of a link is `note` where only the note says so: the session, or that event of it, is not here.
+        """
         commit = self.repo.resolve(revision)
         self.settle()
         noted = {n.session_id: n.primary for n in links.parse(notes.read(self.repo, commit))}
@@ -271,10 +310,10 @@ class Reader:
         for session_id, primary in noted.items():
             try:
                 session = self._state(session_id).session()
-                link = self._links(session_id).get(commit) or Link(commit, "trailer", "")
+                link = self._links(session_id).get(commit) or Link(commit, "note", "")
             except SessionNotFound:
                 session = Session(session_id, "unknown", "", "", doc={"id": session_id, "status": "unknown"})
-                link = Link(commit, "trailer", "")
+                link = Link(commit, "note", "")
             except AgentSessionError:
                 continue
             found.append(Which(session, replace(link, primary=primary)))
@@ -293,19 +332,19 @@ class Reader:
 
         session_id = self.resolve(session)
         tip = self.repo.tip(SESSIONS + session_id)
-        found = []
-        for batch, event in chain_events(self.repo, tip, session_id):
-            if event.kind == "context" and is_event_id(event.id):
+        found: dict[str, tuple[Event, Doc]] = {}
+        for batch, event in sorted(chain_events(self.repo, tip, session_id), key=lambda pair: pair[1].order):
+            if event.kind == "context" and event.id not in found:
                 name = f"context/{event.id}.toml"
                 try:
                     data = self.repo.files(batch, name).get(name)
-                    found.append((event, codec.loads(data) if data else {}))
+                    found[event.id] = (event, bounds.plain(codec.loads(data)) if data else {})
                 except ValueError as e:
                     raise BrokenSession(
                         f"session {session_id[:8]}: {name} cannot be read: {e}",
                         hint="the session's other snapshots are not affected",
                     ) from e
-        return sorted(found, key=lambda pair: pair[0].order)
+        return list(found.values())
 
     def summary(self, session: str | None = None) -> Summary:
         """A session with its commits, tools and duration."""

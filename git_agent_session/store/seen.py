@@ -1,17 +1,19 @@
 """What a session's chain already holds: the ids of its events and the events that make links.
 
 Draining takes every event exactly once, by id, so it must know all ids without reading the whole chain each time. The
-file `<common dir>/agent-session/seen/<id>` keeps them, with the tip they belong to. It is derived and disposable: when
-the tip is another, only the new batches are read; when the file is gone, all are.
+file `<common dir>/agent-session/seen/<id>` keeps them: a line of JSON for each step from one tip to the next. It is
+derived and disposable: when the tip is another, only the new batches are read; when the file is gone, all are. Readers
+add to it too, and nobody holds a lock: a line counts only on top of the tip that it was made for, and when it is whole.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator
 
-from git_agent_session import codec
+from git_agent_session import codec, live
 from git_agent_session.errors import BrokenSession
 from git_agent_session.git.repository import Repository
 from git_agent_session.model import Event, Link, fold
@@ -43,7 +45,9 @@ class Seen:
         until = seen.tip if seen.tip and repo.descends(tip, seen.tip) else None
         if until is None:
             seen = cls(path)
-        seen.add([event for _, event in chain_events(repo, tip, session_id, until=until)], tip)
+        newer = [event for _, event in chain_events(repo, tip, session_id, until=until)]
+        # the youngest batch came first; of two events with one id the first in order counts
+        seen.add(sorted(newer, key=lambda e: e.order), tip)
         return seen
 
     def links(self) -> dict[str, Link]:
@@ -52,27 +56,31 @@ class Seen:
 
     def add(self, events: Iterable[Event], tip: str) -> None:
         """Take in the events of newer batches and keep the file in step; failing to write it costs only time."""
-        lines = []
+        newer: dict[str, Event] = {}
         for event in events:
             if event.id not in self.ids:
-                self.ids.add(event.id)
-                if event.kind in LINKING:
-                    self.linking.append(event)
-                    lines.append(json.dumps(event.to_dict()))
-                else:
-                    lines.append(event.id)
-        lines.append(f"= {tip}")
-        try:
-            whole = self.tip is None
-            flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if whole else os.O_APPEND)
-            fd = os.open(self.path, flags, 0o600)
-            try:
-                os.write(fd, "".join(f"{ln}\n" for ln in lines).encode())
-            finally:
-                os.close(fd)
-        except OSError:
-            pass
+                newer.setdefault(event.id, event)
+        linking = [e for e in newer.values() if e.kind in LINKING]
+        self.ids.update(newer)
+        self.linking += linking
+        rows = [e.to_dict() for e in linking]
+        line = json.dumps({"on": self.tip, "tip": tip, "ids": list(newer), "linking": rows}, separators=(",", ":"))
+        with contextlib.suppress(OSError):
+            self._write(line)
         self.tip = tip
+
+    def _write(self, line: str) -> None:
+        if self.tip is None:
+            # a reader makes no folders
+            if os.path.isdir(os.path.dirname(self.path)):
+                live.replace(self.path, f"{line}\n")
+            return
+        fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+        try:
+            # the line before may have been cut short
+            os.write(fd, f"\n{line}\n".encode())
+        finally:
+            os.close(fd)
 
     def _read(self) -> None:
         try:
@@ -80,22 +88,14 @@ class Seen:
                 lines = f.read().split("\n")
         except (OSError, UnicodeDecodeError):
             return
-        # only what a tip closes off is whole
-        last = max((i for i, text in enumerate(lines) if text.startswith("= ")), default=-1)
-        ids: set[str] = set()
-        linking: list[Event] = []
-        try:
-            for text in lines[: last + 1]:
-                if text.startswith("{"):
-                    event = Event.from_dict(json.loads(text))
-                    ids.add(event.id)
-                    linking.append(event)
-                elif not text.startswith("= "):
-                    ids.add(text)
-        except ValueError:
-            return
-        if last >= 0:
-            self.tip, self.ids, self.linking = lines[last][2:], ids, linking
+        for line in filter(None, lines):
+            with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+                step = json.loads(line)
+                if step["on"] == self.tip:
+                    linking = [Event.from_dict(row) for row in step["linking"]]
+                    self.ids.update(step["ids"], (e.id for e in linking))
+                    self.linking += linking
+                    self.tip = step["tip"]
 
 
 def chain_events(

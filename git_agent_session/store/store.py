@@ -7,20 +7,17 @@ past 64 KB. Every text is cleaned and redacted before it is written anywhere.
 from __future__ import annotations
 
 import contextlib
-import math
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from git_agent_session import codec, journal, live
+from git_agent_session import bounds, codec, journal, live
 from git_agent_session.errors import AgentSessionError, BrokenSession, SessionState, StorageError, UsageError
 from git_agent_session.git.repository import SESSIONS, Moved
 from git_agent_session.ids import (
     native_session_id,
     new_event_id,
     new_session_id,
-    timestamp,
 )
 from git_agent_session.model import (
     END_STATUSES,
@@ -35,11 +32,8 @@ from git_agent_session.model import (
 )
 from git_agent_session.redact.engine import redact_value
 from git_agent_session.store import drain as draining
-from git_agent_session.store import links, lookup
+from git_agent_session.store import entries, links, lookup
 from git_agent_session.store.reader import Reader
-
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
-_AGENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 class Store(Reader):
@@ -68,23 +62,25 @@ class Store(Reader):
         `context` is a snapshot (`Snapshot.to_dict()`) to store as the initial one. Raises UsageError for a value that
         cannot be, SessionState when the session exists already, StorageError.
         """
-        who = Agent(type=agent) if isinstance(agent, str) else agent
-        _check(who.type, _AGENT, "agent type", "such as claude-code")
+        who = _agent(agent)
         if type:
-            _check(type, _WORD, "type", "such as full, quick or research")
-        session_id = native_session_id(who.type, who.native_id) if who.native_id else new_session_id()
+            entries.check(type, entries.WORD, "type", "such as full, quick or research")
         data: Doc = {
-            "goal": goal,
-            "title": title,
+            "goal": entries.text(goal, "goal"),
+            "title": entries.text(title, "title"),
             "type": type,
-            "project": project or lookup.worktree_name(self.repo.location),
-            "user": user or "{} <{}>".format(*self.repo.identity),
+            "project": entries.text(project, "project") or lookup.worktree_name(self.repo.location),
+            "user": entries.text(user, "user") or "{} <{}>".format(*self.repo.identity),
             "parent": self.resolve(parent) if parent else "",
-            "tags": [_tag(t) for t in tags],
-            "meta": dict(meta or {}),
+            "tags": [entries.tag(t) for t in entries.texts(tags, "tags")],
+            "meta": entries.table(meta or {}, "the metadata"),
             "agent": {k: getattr(who, k) for k in Agent.__slots__ if getattr(who, k)},
         }
-        events = [_event("start", {k: v for k, v in data.items() if v})]
+        events = [entries.event("start", {k: v for k, v in data.items() if v})]
+        return self._start(who, events, context, activate)
+
+    def _start(self, who: Agent, events: list[Event], context: Mapping[str, Any] | None, activate: bool) -> Session:
+        session_id = native_session_id(who.type, who.native_id) if who.native_id else new_session_id()
         files = self._add_snapshot(events, context, "initial") if context else {}
         self._prepare()
         state = draining.create(self.repo, session_id, draining.Extra(events, files))
@@ -100,11 +96,11 @@ class Store(Reader):
 
     def end(self, session: str | None = None, *, status: str = "completed", message: str = "") -> Session:
         """End a session with one of the final statuses. Raises UsageError, SessionState when it has ended already."""
-        if status not in END_STATUSES:
+        if entries.text(status, "status") not in END_STATUSES:
             raise UsageError(f"{codec.clean(status, 40)!r} is no final status", hint=f"use {', '.join(END_STATUSES)}")
         current = self._in_state(session, ended=False, verb="ended")
-        data = {"status": status, **({"message": message} if message else {})}
-        self._append(current.id, [_event("end", data)])
+        data = {"status": status, **({"message": entries.text(message, "message")} if message else {})}
+        self._append(current.id, [entries.event("end", data)])
         self._close(current.id)
         self.drain(current.id)
         return self.get(current.id)
@@ -114,7 +110,7 @@ class Store(Reader):
         current = self._in_state(session, ended=False, verb="paused")
         if current.status == PAUSED:
             raise SessionState(f"session {current.id[:8]} is paused already", hint="`git agent-session resume`")
-        self._append(current.id, [_event("pause", {})])
+        self._append(current.id, [entries.event("pause", {})])
         self._close(current.id, stays_active=True)
         return self.get(current.id)
 
@@ -123,7 +119,7 @@ class Store(Reader):
         current = self.get(session)
         self._prepare()
         if current.ended or current.status == PAUSED:
-            self._append(current.id, [_event("resume", {})])
+            self._append(current.id, [entries.event("resume", {})])
         elif live.is_open(self.shared, current.id) and (not activate or live.active(self.private) == current.id):
             raise SessionState(f"session {current.id[:8]} is active already", hint="nothing to do")
         self._open(current.id, current.agent.type, activate=activate)
@@ -171,7 +167,7 @@ class Store(Reader):
 
         `data` holds plain values. An `id` of the caller's own makes a second append of the same thing harmless.
         """
-        return self._record(session, kind, data or {}, id)
+        return self._record(session, kind, {} if data is None else data, id)
 
     def log(
         self,
@@ -183,47 +179,58 @@ class Store(Reader):
         meta: Mapping[str, Any] | None = None,
     ) -> Event:
         """Record an interaction of the user's own `type`; `role` is one of user, assistant, tool, system."""
-        _check(type, _WORD, "type", "such as note, question or user_message")
-        if role and role not in ROLES:
+        entries.check(type, entries.WORD, "type", "such as note, question or user_message")
+        if role and entries.text(role, "role") not in ROLES:
             raise UsageError(f"{codec.clean(role, 40)!r} is no role", hint=f"use {', '.join(ROLES)}")
-        data: Doc = {"type": type, "text": text}
+        data: Doc = {"type": type, "text": entries.text(text, "text")}
         if role:
             data["role"] = role
         if meta:
-            data["meta"] = dict(meta)
+            data["meta"] = entries.table(meta, "the metadata")
         return self._record(session, "interaction", data)
 
     def metric(
         self, session: str | None, name: str, value: int | float, *, meta: Mapping[str, Any] | None = None
     ) -> Event:
         """Record a number under a name. Tokens and cost that should be added up are `usage`."""
-        _check(name, _WORD, "metric name", "such as tokens_used")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise UsageError(f"{value!r} is no number", hint="give a finite number such as 12 or 0.5")
-        return self._record(session, "metric", {"name": name, "value": value, **({"meta": dict(meta)} if meta else {})})
+        entries.check(name, entries.WORD, "metric name", "such as tokens_used")
+        data = {"name": name, "value": entries.number(value)}
+        return self._record(session, "metric", data | ({"meta": entries.table(meta, "the metadata")} if meta else {}))
 
     def usage(self, session: str | None = None, **amounts: int | float) -> Event:
         """Add tokens (`input_tokens` …), `cost_usd` or `duration_ms` to a session's usage."""
         unknown = amounts.keys() - set(USAGE_KEYS)
         if unknown:
             raise UsageError(f"{min(unknown)!r} is no usage", hint=f"use {', '.join(USAGE_KEYS)}")
-        return self._record(session, "usage", dict(amounts))
+        if not amounts:
+            raise UsageError("no usage is given", hint=f"use {', '.join(USAGE_KEYS)}")
+        return self._record(session, "usage", {key: entries.number(value) for key, value in amounts.items()})
 
     def tag(self, session: str | None, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Event:
         """Add and remove tags."""
-        data = {k: v for k, v in (("add", [_tag(t) for t in add]), ("remove", [_tag(t) for t in remove])) if v}
-        return self._record(session, "tag", data)
+        tags = {"add": entries.texts(add, "tags"), "remove": entries.texts(remove, "tags")}
+        return self._record(session, "tag", {k: [entries.tag(t) for t in v] for k, v in tags.items() if v})
 
     def set(self, session: str | None = None, **changes: Any) -> Event:
         """Change `goal`, `title`, `type`, `project`, or add to `meta`."""
         unknown = changes.keys() - {"goal", "title", "type", "project", "meta"}
         if unknown:
             raise UsageError(f"{min(unknown)!r} cannot be set", hint="use goal, title, type, project or meta")
+        for key, value in changes.items():
+            if key != "meta":
+                entries.text(value, key)
+            else:
+                self._check_meta(session, entries.table(value, "the metadata"))
         return self._record(session, "set", changes)
+
+    def _check_meta(self, session: str | None, meta: Doc) -> None:
+        new = entries.event("set", {"meta": meta}).data["meta"]
+        if bounds.size({**self.get(session).meta, **new}) > bounds.MAX_META:
+            raise entries.too_much_meta()
 
     def add_context(self, session: str | None, snapshot: Mapping[str, Any], *, type: str = "update") -> Event:
         """Store a context snapshot (`Snapshot.to_dict()`) of type initial, update or refresh."""
-        if type not in SNAPSHOT_TYPES:
+        if entries.text(type, "type") not in SNAPSHOT_TYPES:
             raise UsageError(f"{codec.clean(type, 40)!r} is no snapshot type", hint=f"use {', '.join(SNAPSHOT_TYPES)}")
         current = self._in_state(session, ended=None, verb="given context")
         events: list[Event] = []
@@ -236,7 +243,7 @@ class Store(Reader):
     def link(self, session: str | None, revisions: Sequence[str], *, primary: bool = False) -> list[str]:
         """Link commits to a session by hand; returns the ids of those that were not linked so before."""
         current = self._in_state(session, ended=None, verb="linked")
-        commits = [self.repo.resolve(r) for r in revisions]
+        commits = [self.repo.resolve(r) for r in entries.texts(revisions, "revisions")]
         known = {link.commit: link for link in self.commits(current.id)}
         events = []
         for commit in dict.fromkeys(commits):
@@ -248,13 +255,13 @@ class Store(Reader):
             if primary:
                 data["primary"] = True
             # a random part: the same commit may be linked, unlinked and linked again
-            events.append(_event("commit", data, f"commit-{commit}-{new_event_id()[:8]}"))
+            events.append(entries.event("commit", data, f"commit-{commit}-{new_event_id()[:8]}"))
         return self._write_links(current.id, events)
 
     def unlink(self, session: str | None, revisions: Sequence[str]) -> list[str]:
         """Take links back; returns the ids. Raises SessionState for a commit that is not linked."""
         current = self._in_state(session, ended=None, verb="unlinked")
-        commits = list(dict.fromkeys(self.repo.resolve(r) for r in revisions))
+        commits = list(dict.fromkeys(self.repo.resolve(r) for r in entries.texts(revisions, "revisions")))
         known = {link.commit for link in self.commits(current.id)}
         for commit in commits:
             if commit not in known:
@@ -262,7 +269,7 @@ class Store(Reader):
                     f"commit {commit[:10]} is not linked to session {current.id[:8]}",
                     hint=f"`git agent-session which {commit[:10]}` shows its sessions",
                 )
-        return self._write_links(current.id, [_event("unlink", {"commit": c}) for c in commits])
+        return self._write_links(current.id, [entries.event("unlink", {"commit": c}) for c in commits])
 
     def _write_links(self, session_id: str, events: list[Event]) -> list[str]:
         if events:
@@ -295,7 +302,7 @@ class Store(Reader):
         session_id = self.resolve(session)
         if not live.is_open(self.shared, session_id):
             self.get(session_id)  # it may be paused, ended, or not be at all
-        event = _event(kind, data, id)
+        event = entries.event(kind, data, id)
         self._append(session_id, [event])
         return event
 
@@ -316,14 +323,19 @@ class Store(Reader):
         return current
 
     def _add_snapshot(self, events: list[Event], snapshot: Mapping[str, Any], type: str) -> dict[str, bytes]:
-        doc = codec.clean_value(redact_value(dict(snapshot)))
+        doc = codec.clean_value(redact_value(entries.table(snapshot, "the snapshot")))
         data: Doc = {"type": type}
         for key in ("file_count", "token_estimate", "token_method"):
             if key in doc:
                 data[key] = doc[key]
-        event = _event("context", data)
+        event = entries.event("context", data)
+        text = codec.dumps(doc)
+        if len(text) > codec.MAX_BATCH:
+            raise UsageError(
+                f"the snapshot is larger than {codec.MAX_BATCH // 1024 // 1024} MiB", hint="take one with less in it"
+            )
         events.append(event)
-        return {f"context/{event.id}.toml": codec.dumps(doc)}
+        return {f"context/{event.id}.toml": text}
 
     def _open(self, session_id: str, agent_type: str | None, *, activate: bool) -> None:
         """Let commits link from now on (not where `agent_type` is None), and make the session the active one."""
@@ -346,6 +358,17 @@ class Store(Reader):
             os.makedirs(self.private, mode=0o700, exist_ok=True)
 
 
+def _agent(agent: Agent | str) -> Agent:
+    who = Agent(type=agent) if isinstance(agent, str) else agent
+    if not isinstance(who, Agent):
+        raise UsageError(f"the agent must be a text or an Agent, not {type(who).__name__}", hint="such as claude-code")
+    for key in Agent.__slots__:
+        entries.text(getattr(who, key), f"agent's {key}")
+    if who.type:
+        entries.check(who.type, entries.AGENT, "agent type", "such as claude-code")
+    return who
+
+
 @contextlib.contextmanager
 def _writing(folder: str) -> Iterator[None]:
     try:
@@ -354,21 +377,3 @@ def _writing(folder: str) -> Iterator[None]:
         raise StorageError(
             f"cannot write to {folder}: {e.strerror}", hint="free disk space or make the repository writable"
         ) from e
-
-
-def _event(kind: str, data: Mapping[str, Any], id: str = "") -> Event:
-    return Event(id or new_event_id(), timestamp(), kind, codec.clean_value(redact_value(dict(data))))
-
-
-def _tag(text: str) -> str:
-    tag = codec.clean(text, 100).strip()
-    if not tag or "\n" in tag or "," in tag:
-        raise UsageError(f"{tag!r} is no tag", hint="a tag is one line without commas")
-    return tag
-
-
-def _check(text: str, pattern: re.Pattern[str], what: str, example: str) -> None:
-    if text and not pattern.fullmatch(text):
-        raise UsageError(f"{codec.clean(text, 60)!r} is no {what}", hint=f"use letters, digits, . _ and -, {example}")
-    if not text and what != "agent type":
-        raise UsageError(f"the {what} is empty", hint=f"use letters, digits, . _ and -, {example}")

@@ -32,7 +32,7 @@ def _smuggle(repo: Repo, session_id: str) -> None:
     )
     at = "2026-01-01T00:00:00.000Z"
     keys = f"text = {text}\nname = {text}\ncommit = {text}\nold = {text}\nnew = {text}\ntype = {text}\nrole = {text}\n"
-    kinds = ["start", "message", "interaction", "tool", "commit", "rewrite", "metric", "agent", "error", EVIL]
+    kinds = ["start", "message", "interaction", "tool", "commit", "rewrite", "metric", "agent", "error", "unknown"]
     events = "".join(
         f'[[event]]\nid = "e{n}"\nat = "{at}"\nkind = {json.dumps(kind)}\nclock = {n + 1}\n{keys}# end\n'
         for n, kind in enumerate(kinds)

@@ -13,7 +13,7 @@ import git_agent_session
 from git_agent_session import live
 from git_agent_session.hooks import installer
 from git_agent_session.store.store import Store
-from tests.harness import Repo
+from tests.harness import ROOT, Repo
 
 NOTES = "--notes=agent-sessions"
 
@@ -36,7 +36,7 @@ def session(store: Store) -> str:
 
 
 def note(repo: Repo, commit: str = "HEAD") -> str:
-    return repo.git("log", "-1", "--format=%N", NOTES, commit).strip()
+    return repo.git("log", "-1", "--format=%N", NOTES, commit, "--").strip()
 
 
 def line(session: str, *, agent: str = "codex", primary: bool = True) -> str:
@@ -76,6 +76,21 @@ def test_drained_link_knows_tree_paths_and_patch(hooked: Repo, store: Store, ses
     patch = hooked.git("diff-tree", "-p", "HEAD")
     assert link.patch_id == hooked.git("patch-id", "--stable", input=patch + "\n").split()[0]
     assert commit == link.commit
+
+
+def test_patch_ids_are_those_of_git_or_absent(hooked: Repo, store: Store, session: str) -> None:
+    hooked.commit("text", files={"f": "1\n", "no newline": "x", "crlf": "a\r\n"})
+    hooked.git("mv", "f", "renamed")
+    hooked.commit("rename")
+    hooked.commit("binary", files={"b": b"\x00\x01", "renamed": "2\n"})
+    hooked.commit("empty")
+    store.drain(session)
+    found = {link.commit: link.patch_id for link in store.commits(session)}
+    for commit, patch_id in found.items():
+        patch = hooked.git("diff-tree", "-p", "--no-renames", commit)
+        expected = hooked.git("patch-id", "--stable", input=patch + "\n").split()
+        assert patch_id == ("" if "Binary" in patch or not expected else expected[0])
+    assert sum(map(bool, found.values())) == 2
 
 
 def test_variable_wins_over_the_active_session(hooked: Repo, store: Store, session: str) -> None:
@@ -509,29 +524,183 @@ def test_lock_that_a_killed_process_left_on_the_notes_is_broken(hooked: Repo, st
     assert note(hooked) == line(session)
 
 
-def test_two_agents_at_once_in_one_worktree(hooked: Repo, store: Store) -> None:
+def two_agents(repo: Repo, store: Store, rounds: int = 25) -> None:
+    """Two agents commit at once in one worktree; each commit must link to the one that made it, and to no other."""
     ids = [store.start(goal=f"agent {n}", activate=False).id for n in range(2)]
-    rounds = 25
     one = 'git commit -q --allow-empty -m "$1 $n" 2>/dev/null'
     script = f"n=0; while [ $n -lt {rounds} ]; do {one} && n=$((n + 1)); done"
     running = [
         subprocess.Popen(
             ["sh", "-c", script, "sh", i],
-            cwd=hooked.path,
+            cwd=repo.path,
             # the author tells who made a commit: git itself mixes up messages, which pass through one shared file
             env={**os.environ, "GIT_AGENT_SESSION": i, "GIT_AUTHOR_NAME": i},
         )
         for i in ids
-    ]  # fmt: skip
+    ]
     for process in running:
         assert process.wait(timeout=120) == 0
     for i in ids:
         store.drain(i)
-        made = hooked.lines("log", f"--author={i}", "--format=%H")
+        made = repo.lines("log", f"--author={i}", "--format=%H")
         assert len(made) == rounds
         assert set(links(store, i)) == set(made)
         for commit in made:
-            assert note(hooked, commit) == line(i, agent="unknown")
+            assert note(repo, commit) == line(i, agent="unknown")
+
+
+def test_two_agents_at_once_in_one_worktree(hooked: Repo, store: Store) -> None:
+    two_agents(hooked, store)
+
+
+def test_two_agents_at_once_with_hooks_called_by_another_program(hooked: Repo, store: Store) -> None:
+    for name in ("prepare-commit-msg", "post-commit"):
+        hook = hooked.path / ".git/hooks" / name
+        hook.rename(hook.with_name(f"{name}.inner"))
+        hook.write_text('#!/bin/sh\n"$0.inner" "$@"\nexit $?\n')
+        hook.chmod(0o755)
+    two_agents(hooked, store)
+
+
+def test_merge_message_without_a_last_newline_keeps_its_subject(hooked: Repo, store: Store, session: str) -> None:
+    hooked.git("checkout", "-q", "-b", "topic")
+    hooked.commit("on the topic")
+    hooked.git("checkout", "-q", "main")
+    hooked.git("merge", "-q", "--no-ff", "-m", "Merge the topic", "topic")
+    assert hooked.git("log", "-1", "--format=%s") == "Merge the topic"
+    assert hooked.git("log", "-1", "--format=%(trailers:key=Agent-Session,valueonly)").strip() == session
+    hooked.git("commit", "-q", "--allow-empty", "--cleanup=verbatim", "-F", "-", input="no newline")
+    assert hooked.git("log", "-1", "--format=%s") == "no newline"
+
+
+def test_merge_with_the_trailer_taken_out_does_not_link(
+    hooked: Repo, store: Store, session: str, tmp_path: Path
+) -> None:
+    hooked.git("checkout", "-q", "-b", "topic")
+    hooked.commit("on the topic", env={"GIT_AGENT_SESSION": "none"})
+    hooked.git("checkout", "-q", "main")
+    hooked.git("merge", "-q", "--no-ff", "--edit", "topic", env=editor(tmp_path, TYPE_AND_REFUSE))
+    assert links(store, session) == {}
+
+
+def test_merge_links_where_reflogs_are_off(hooked: Repo, store: Store, session: str) -> None:
+    hooked.git("config", "core.logAllRefUpdates", "false")
+    (hooked.path / ".git/logs/HEAD").unlink()
+    hooked.git("checkout", "-q", "-b", "topic")
+    hooked.commit("on the topic", env={"GIT_AGENT_SESSION": "none"})
+    hooked.git("checkout", "-q", "main")
+    hooked.git("merge", "-q", "--no-ff", "--no-edit", "topic")
+    assert list(links(store, session)) == [hooked.git("rev-parse", "HEAD")]
+
+
+def test_objects_and_refs_keep_the_modes_that_git_gives_them(hooked: Repo, store: Store, session: str) -> None:
+    script = "umask 022; git commit -q --allow-empty -m one; git commit -q --allow-empty -m two"
+    hooked.run("sh", "-c", script, check=True)
+    git_dir = hooked.path / ".git"
+    assert note(hooked) == line(session)
+    folders = [p for p in (git_dir / "objects").rglob("*") if p.is_dir()]
+    assert {oct(p.stat().st_mode & 0o777) for p in folders} == {"0o755"}
+    assert (git_dir / "refs/notes/agent-sessions").stat().st_mode & 0o777 == 0o644
+    assert (git_dir / "agent-session/journal").stat().st_mode & 0o777 == 0o700
+
+
+def test_file_named_head_does_not_confuse_the_hooks(hooked: Repo, store: Store, session: str) -> None:
+    commit = hooked.commit("work", files={"HEAD": "x", "refs/notes/agent-sessions": "y"})
+    assert links(store, session) == {commit: "active"}
+    assert note(hooked, commit) == line(session)
+
+
+def test_note_cannot_smuggle_commands_into_fast_import(hooked: Repo, store: Store, session: str) -> None:
+    dates = {"GIT_AUTHOR_DATE": "1700000000 +0000", "GIT_COMMITTER_DATE": "1700000000 +0000"}
+    hooked.git("config", "agentSession.trailer", "false")
+    os.utime(hooked.path / ".git/config", (2**31, 2**31))
+    base = hooked.git("rev-parse", "HEAD")
+    first = hooked.commit("same", env={**dates, "GIT_AGENT_SESSION": "none"})
+    hooked.git("reset", "-q", "--soft", base)
+    evil = (
+        "x\nagent-session-end\ncommit refs/heads/pwned\ncommitter a <a@example.org> now\ndata 0\n"
+        f"from {base}\nM 100644 inline pwned.txt\ndata <<agent-session-end\npwned"
+    )
+    hooked.git("notes", "--ref=agent-sessions", "add", "-F", "-", first, input=evil)
+    assert hooked.commit("same", env=dates) == first
+    assert hooked.git("for-each-ref", "refs/heads/pwned") == ""
+
+
+def test_template_that_begins_with_a_mark_stays_a_template(
+    hooked: Repo, store: Store, session: str, tmp_path: Path
+) -> None:
+    template = tmp_path / "template"
+    for text in ("[TICKET-0] title\n", "Änderung: x\n", "* list\n"):
+        template.write_text(text)
+        done = hooked.run("git", "commit", "--allow-empty", "-t", str(template), env=editor(tmp_path, ":"))
+        assert done.returncode == 1
+        assert "did not edit" in done.stderr
+        assert f"# Agent-Session: {session}\n" in (tmp_path / "buffer").read_text()
+
+
+@pytest.mark.parametrize("char", [";", "auto", "%"])
+def test_comment_marks_of_the_users_own(hooked: Repo, store: Store, session: str, tmp_path: Path, char: str) -> None:
+    hooked.git("config", "core.commentChar", char)
+    hooked.git("commit", "-q", "--allow-empty", "-v", env=editor(tmp_path, TYPE))
+    assert hooked.git("log", "-1", "--format=%B") == "typed"
+    assert note(hooked) == line(session)
+    hooked.git("commit", "-q", "--allow-empty", "-e", "-m", "given", env=editor(tmp_path, ":"))
+    assert hooked.git("log", "-1", "--format=%(trailers:key=Agent-Session,valueonly)").strip() == session
+
+
+def test_refusing_counts_where_the_diff_speaks_of_the_session(
+    hooked: Repo, store: Store, session: str, tmp_path: Path
+) -> None:
+    hooked.write({"f": f"# Agent-Session: {session}\n Agent-Session: {session}\n"})
+    refuse = f'sed -e "1s/^/typed/" -e "/^# Agent-Session: {session}/d" "$1" >"$1.x" && mv "$1.x" "$1"'
+    hooked.git("commit", "-q", "-a", "-v", env=editor(tmp_path, refuse))
+    assert links(store, session) == {}
+
+
+def test_broken_notes_ref_costs_no_crash_files_and_is_named(hooked: Repo, store: Store, session: str) -> None:
+    ref = hooked.path / ".git/refs/notes/agent-sessions"
+    ref.parent.mkdir(parents=True, exist_ok=True)
+    ref.write_text("")
+    commit = hooked.commit("work")
+    assert list((hooked.path / ".git").glob("fast_import_crash*")) == []
+    assert "refs/notes/agent-sessions is broken" in (hooked.path / ".git/agent-session/hook.log").read_text()
+    assert links(store, session) == {commit: "active"}
+
+
+def test_trailer_commands_of_the_user_are_not_run(hooked: Repo, store: Store, session: str) -> None:
+    hooked.git("config", "trailer.sign.key", "Signed-off-by: ")
+    hooked.git("config", "trailer.sign.command", "echo FOREIGN")
+    hooked.commit("t\n\nFixes: x")
+    assert hooked.git("log", "-1", "--format=%B") == f"t\n\nFixes: x\nAgent-Session: {session}"
+
+
+def test_hooks_print_nothing_where_tools_are_missing(hooked: Repo, store: Store, session: str, tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("sh", "git", "cp", "sed"):
+        (tools / name).symlink_to(shutil.which(name) or "")
+    env = {**editor(tmp_path, TYPE), "PATH": str(tools)}
+    done = hooked.run("git", "commit", "-q", "--allow-empty", env={**env, "GIT_EDITOR": "sed -i 1s/^/typed/"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    slots = hooked.path / ".git/agent-session"
+    for name in [f"offered.{session}"]:
+        (slots / name).unlink(missing_ok=True)
+        (slots / name).mkdir()
+    done = hooked.run("git", "commit", "-q", "--allow-empty", "-m", "x")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_leftover_of_a_killed_writer_is_no_open_session(hooked: Repo, store: Store) -> None:
+    session = store.start(goal="x", activate=False).id
+    (hooked.path / ".git/agent-session/live" / f"{session}.123.abcdef").write_text("")
+    hooked.commit("work", env={"GIT_AGENT_SESSION": session[:8]})
+    assert note(hooked) == line(session, agent="unknown")
+
+
+def test_guard_of_the_hooks_knows_every_agents_variable() -> None:
+    for _, _, mark in live.AGENT_VARIABLES:
+        for name in ("prepare-commit-msg", "post-commit", "post-merge"):
+            assert f"${{{mark}:-}}" in (ROOT / "githooks" / name).read_text()
 
 
 def test_fetched_repository_that_never_had_a_session_stays_as_it_is(hooked: Repo) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 import tomllib
 from typing import Any
 
@@ -18,7 +20,7 @@ ODD = st.sampled_from(
 )
 TEXTS = st.lists(ANY_TEXT | ODD, max_size=4).map("".join)
 VALUES = st.recursive(
-    TEXTS | st.integers(-(2**63), 2**63 - 1) | st.booleans() | st.floats(allow_nan=False),
+    TEXTS | st.integers(-(2**63), 2**63 - 1) | st.booleans() | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=8,
 )
@@ -91,3 +93,54 @@ def test_a_document_over_the_limit_is_not_parsed(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(codec, "MAX_DOCUMENT", 10)
     with pytest.raises(codec.Malformed, match="larger"):
         codec.loads(b"a = 1\n" * 10)
+
+
+def test_numbers_that_json_has_not_become_text() -> None:
+    values = codec.clean_value([float("nan"), float("-inf"), 2**63, 10**9999, 1.5])
+    assert values[:3] == ["nan", "-inf", "0x8000000000000000"]
+    assert isinstance(values[3], str) and values[4] == 1.5
+
+
+def test_an_event_keeps_its_own_keys_whatever_its_data_says() -> None:
+    event = Event("mine", "2026-01-01T00:00:00.000Z", "note", {"id": 5, "kind": "end", "clock": "x", "a": 1}, 3)
+    doc = event.to_dict()
+    assert list(doc.items()) == [("id", "mine"), ("at", event.at), ("kind", "note"), ("clock", 3), ("a", 1)]
+
+
+def test_dates_and_odd_numbers_of_a_batch_are_read_as_text() -> None:
+    head = '[[event]]\nid = "a"\nat = "2026-01-01T00:00:00.000Z"\nkind = "x"\n'
+    data = f"{head}day = 2026-01-01\nwhen = [2026-01-01T00:00:00Z]\nbig = {'9' * 4000}\nnone = nan\n"
+    (event,) = codec.events_in(data.encode())
+    assert event.data["day"] == "2026-01-01"
+    assert event.data["when"] == ["2026-01-01 00:00:00+00:00"]
+    assert event.data["none"] == "nan"
+    json.dumps(event.to_dict(), allow_nan=False)
+    codec.event_block(event)
+
+
+@pytest.mark.parametrize("name", ["x\\nmine", "", "a b", ".a", "= a", "{"])
+def test_an_id_that_is_none_is_malformed_and_named(name: str) -> None:
+    data = f'[[event]]\nid = "{name}"\nat = "2026-01-01T00:00:00.000Z"\nkind = "x"\n'
+    with pytest.raises(codec.Malformed, match="id cannot be"):
+        codec.events_in(data.encode())
+
+
+def test_a_kind_that_is_no_word_is_malformed() -> None:
+    data = b'[[event]]\nid = "a"\nat = "2026-01-01T00:00:00.000Z"\nkind = "a b"\n'
+    with pytest.raises(codec.Malformed, match="of kind 'a b'"):
+        codec.events_in(data)
+
+
+def test_a_large_journal_is_cut_into_pieces_in_one_pass() -> None:
+    # 80 times the bytes must not take 6,400 times as long
+    piece = codec.HEAD + b'\nid = "a"\n# end\n\n'
+
+    def seconds(n: int) -> float:
+        data = piece * n
+        start = time.perf_counter()
+        assert sum(whole for _, whole in codec.split_blocks(data)) == n
+        return time.perf_counter() - start
+
+    seconds(500)
+    few = min(seconds(500) for _ in range(5))
+    assert min(seconds(40_000) for _ in range(2)) < few * 80 * 6

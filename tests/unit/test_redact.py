@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from git_agent_session.redact import redact, redact_value
+from git_agent_session.redact import engine, redact, redact_value
 from git_agent_session.redact.rules import RULES
 from tests.harness import ROOT
 
@@ -239,3 +239,15 @@ def test_a_harmless_text_compiles_no_rule_and_loads_no_module() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "{} []\n"
+
+
+def test_names_are_remembered_without_their_secrets_and_without_end() -> None:
+    secret = "ghp_" + "a1B2" * 9
+    for _ in range(2):
+        assert redact_value({secret: "x", "api_key": "k3yThatIsLong9"}) == {
+            "[redacted: github-token]": "x",
+            "api_key": "[redacted: secret]",
+        }
+    redact_value({f"key{n}": "x" for n in range(5000)})
+    assert len(engine._names) <= engine._NAMES
+    assert not any(secret in name for name in engine._names)

@@ -1,0 +1,164 @@
+"""What may stand in a state and in an event, whoever wrote it: plain values of the right types, none without end.
+
+A session can be fetched from anybody, so nothing here raises: what is wrong is left out, cut or made text. The same
+bounds hold when events are folded, so a `session.toml` always stays far below what `read_state` reads (4 MiB).
+Standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from git_agent_session.ids import is_timestamp
+
+# the largest whole number that every reader of JSON holds exactly
+MAX_CLOCK = 2**53 - 1
+# characters
+MAX_STATE_TEXT = 32 * 1024
+MAX_NAME = 1000
+MAX_TAG = 200
+MAX_META = 64 * 1024
+
+MAX_TAGS = 500
+MAX_NAMES = 16
+MAX_AMOUNTS = 100
+MAX_DEPTH = 16
+
+TEXTS = ("goal", "title", "type", "project", "user", "parent", "message", "phase")
+
+Doc = dict[str, Any]
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """`value` as JSON and TOML both hold it: dates, numbers past 64 bit and those that are none become text."""
+    if isinstance(value, str | bool):
+        return value
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**63 else hex(value)
+    if isinstance(value, float):
+        return value if is_finite(value) else str(value)
+    if depth >= MAX_DEPTH:
+        return "…"
+    if isinstance(value, dict):
+        return {k: plain(v, depth + 1) for k, v in value.items()}
+    if isinstance(value, list):
+        return [plain(v, depth + 1) for v in value]
+    return str(value)
+
+
+def is_finite(value: float) -> bool:
+    """False for NaN and the infinities."""
+    return float("-inf") < value < float("inf")
+
+
+def is_amount(value: object) -> bool:
+    """True for a finite number that TOML holds; `True` and `False` are none."""
+    if isinstance(value, float):
+        return is_finite(value)
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+
+
+def size(value: Any, prefix: int = 0) -> int:
+    """About how many characters a value takes as TOML, where each table repeats the names of those around it."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return prefix + sum(len(k) + 4 + size(v, prefix + len(k) + 4) for k, v in value.items())
+    if isinstance(value, list):
+        return sum(2 + size(v, prefix) for v in value)
+    return 24
+
+
+def merged(before: Mapping[str, Any], more: Mapping[str, Any]) -> Doc:
+    """`before` with the keys of `more`, without those for which there is no room: the metadata of a session."""
+    out = dict(before)
+    total = size(out)
+    for key, value in more.items():
+        grown = total + size({key: value}) - (size({key: out[key]}) if key in out else 0)
+        if grown <= MAX_META:
+            out[key], total = value, grown
+    return out
+
+
+def cut(text: str, limit: int = MAX_STATE_TEXT) -> str:
+    """`text`, with an ellipsis at its end where it is longer than `limit` characters."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def tags(values: object, before: Iterable[str] = ()) -> list[str]:
+    """The tags in `values` and those that were there before, sorted, each once."""
+    found = {v for v in values if isinstance(v, str) and len(v) <= MAX_TAG} if isinstance(values, list) else set()
+    return sorted(found.union(before))[:MAX_TAGS]
+
+
+def names(values: Mapping[str, Any]) -> dict[str, str]:
+    """The texts among `values`: what a state says of an agent."""
+    short = [(k, cut(v, MAX_NAME)) for k, v in values.items() if isinstance(v, str) and len(k) <= MAX_TAG]
+    return dict(short[:MAX_NAMES])
+
+
+def sane(doc: Mapping[str, Any]) -> Doc:
+    """The state in `doc` with only what has the right type and size; keys that are not known stay while there is room.
+
+    What a state cannot do without is there afterwards: `status`, and the two times, "" where there was none.
+    """
+    out: Doc = {
+        "schema": doc.get("schema"),
+        "id": doc.get("id"),
+        "status": "active",
+        "started_at": "",
+        "updated_at": "",
+    }
+    unknown: Doc = {}
+    for key, value in doc.items():
+        if shape := _SHAPES.get(key):
+            if (kept := shape(value)) is not None:
+                out[key] = kept
+        elif key not in ("schema", "id"):
+            unknown[key] = plain(value)
+    return out | merged({}, unknown) if unknown else out
+
+
+def _text(value: object) -> str | None:
+    return cut(value) if isinstance(value, str) else None
+
+
+def _status(value: object) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_TAG else None
+
+
+def _time(value: object) -> str | None:
+    return str(value) if is_timestamp(value) else None
+
+
+def _clock(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_CLOCK else None
+
+
+def _counts(value: object) -> Doc | None:
+    return _amounts(value, lambda v: isinstance(v, int) and is_amount(v) and v >= 0)
+
+
+def _usage(value: object) -> Doc | None:
+    return _amounts(value, is_amount)
+
+
+def _amounts(value: object, takes: Callable[[Any], bool]) -> Doc | None:
+    if not isinstance(value, dict):
+        return None
+    kept = [(k, v) for k, v in value.items() if len(k) <= MAX_TAG and takes(v)]
+    return dict(kept[:MAX_AMOUNTS])
+
+
+_SHAPES: dict[str, Callable[[Any], Any]] = {
+    "status": _status,
+    **dict.fromkeys(("started_at", "updated_at", "ended_at"), _time),
+    **dict.fromkeys(TEXTS, _text),
+    "clock": _clock,
+    "tags": lambda v: tags(v) if isinstance(v, list) else None,
+    "agent": lambda v: names(v) if isinstance(v, dict) else None,
+    "counts": _counts,
+    "usage": _usage,
+    "meta": lambda v: merged({}, plain(v)) if isinstance(v, dict) else None,
+}

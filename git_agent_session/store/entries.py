@@ -1,0 +1,98 @@
+"""From what a caller of the API gives to an event: checked, cleaned, redacted, and within bounds, or a UsageError.
+
+Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from git_agent_session import bounds, codec
+from git_agent_session.errors import UsageError
+from git_agent_session.ids import is_event_id, is_kind, new_event_id, timestamp
+from git_agent_session.model import OWN_KEYS, Doc, Event
+from git_agent_session.redact.engine import redact_value
+
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
+AGENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def event(kind: str, data: Mapping[str, Any], id: str = "") -> Event:
+    """A new event, now. Raises UsageError for a kind, an id, a key or a size that cannot be."""
+    if not is_kind(kind):
+        raise UsageError(f"{_shown(kind)} is no kind of event", hint="use up to 64 letters, digits, . _ - and /")
+    if id and not is_event_id(id):
+        raise UsageError(f"{_shown(id)} is no event id", hint="use up to 200 letters, digits, . _ and -")
+    values: Doc = codec.clean_value(redact_value(table(data, "the data")))
+    for key in OWN_KEYS:
+        if key in values:
+            raise UsageError(f"the data of an event cannot have the key {key!r}", hint="use another name")
+    if "meta" in values and bounds.size(values["meta"]) > bounds.MAX_META:
+        raise too_much_meta()
+    made = Event(id or new_event_id(), timestamp(), kind, values)
+    # below this nothing can grow past the limit, whatever it is made of
+    if bounds.size(values) > codec.MAX_EVENT // 16 and len(codec.event_block(made)) > codec.MAX_EVENT:
+        raise UsageError(
+            f"the event is larger than {codec.MAX_EVENT // 1024} KiB", hint="record less, or several events"
+        )
+    return made
+
+
+def too_much_meta() -> UsageError:
+    """What is said when a session's metadata, or an event's, would be too large."""
+    return UsageError(f"the metadata is larger than {bounds.MAX_META // 1024} KiB", hint="keep it in a file of its own")
+
+
+def table(value: object, what: str) -> Doc:
+    """A copy of a mapping; raises UsageError for anything else."""
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{what} must be a mapping, not {type(value).__name__}", hint="give a dict")
+    return dict(value)
+
+
+def text(value: object, what: str) -> str:
+    """A text as it is; raises UsageError for anything else."""
+    if not isinstance(value, str):
+        raise UsageError(f"the {what} must be a text, not {type(value).__name__}", hint="give a str")
+    return value
+
+
+def texts(values: object, what: str) -> list[str]:
+    """Several texts; raises UsageError for anything else, a single text too."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise UsageError(f"{what} must be a list, not {type(values).__name__}", hint="give a list of texts")
+    return [text(v, f"list of {what}") for v in values]
+
+
+def tag(value: str) -> str:
+    """A tag; raises UsageError for what cannot be one."""
+    cleaned = codec.clean(value, 100).strip()
+    if not cleaned or "\n" in cleaned or "," in cleaned:
+        raise UsageError(f"{cleaned!r} is no tag", hint="a tag is one line without commas")
+    return cleaned
+
+
+def number(value: object) -> int | float:
+    """A finite number within 64 bit; raises UsageError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UsageError(f"{_shown(value)} is no number", hint="give a finite number such as 12 or 0.5")
+    if isinstance(value, int) and not bounds.is_amount(value):
+        raise UsageError("the number does not fit into 64 bit", hint="give it in a larger unit")
+    if not bounds.is_amount(value):
+        raise UsageError(f"{value!r} is no number", hint="give a finite number such as 12 or 0.5")
+    return value
+
+
+def check(value: str, pattern: re.Pattern[str], what: str, example: str) -> None:
+    """Raise UsageError for a word that does not fit its pattern, or is empty."""
+    text(value, what)
+    if not value:
+        raise UsageError(f"the {what} is empty", hint=f"use letters, digits, . _ and -, {example}")
+    if not pattern.fullmatch(value):
+        raise UsageError(f"{codec.clean(value, 60)!r} is no {what}", hint=f"use letters, digits, . _ and -, {example}")
+
+
+def _shown(value: object) -> str:
+    return repr(codec.clean(value, 60)) if isinstance(value, str) else type(value).__name__
