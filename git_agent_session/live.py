@@ -58,22 +58,21 @@ def open_sessions(shared: str) -> set[str]:
 
 def native(shared: str, agent_type: str, native_id: str) -> str | None:
     """Our id for an agent's own session id, if its hooks opened one here."""
-    if not _is_native_id(native_id):
-        return None
-    return _read_id(os.path.join(shared, "native", agent_type, native_id))
+    path = _native_path(shared, agent_type, native_id)
+    return _read_id(path) if path else None
 
 
 def set_native(shared: str, agent_type: str, native_id: str, session_id: str) -> None:
     """Remember our id for an agent's own; an id that is no plain name is not remembered."""
-    if _is_native_id(native_id):
-        replace(os.path.join(shared, "native", agent_type, native_id), session_id + "\n")
+    if path := _native_path(shared, agent_type, native_id):
+        replace(path, session_id + "\n")
 
 
 def forget_native(shared: str, agent_type: str, native_id: str) -> None:
     """Undo `set_native`."""
-    if _is_native_id(native_id):
+    if path := _native_path(shared, agent_type, native_id):
         with contextlib.suppress(OSError):
-            os.unlink(os.path.join(shared, "native", agent_type, native_id))
+            os.unlink(path)
 
 
 def active(private: str) -> str | None:
@@ -90,6 +89,14 @@ def set_active(private: str, session_id: str | None) -> None:
     else:
         replace(path, session_id + "\n")
         push_recent(private, session_id)
+
+
+def forget_offers(private: str, session_id: str) -> None:
+    """Drop what prepare-commit-msg kept in this worktree for a session's commits."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(private):
+            if name.startswith(f"offered.{session_id}"):
+                os.unlink(os.path.join(private, name))
 
 
 def recent(private: str) -> list[str]:
@@ -130,7 +137,14 @@ def of_agent(shared: str, env: Mapping[str, str]) -> str | None:
     return None
 
 
-def _is_native_id(text: str) -> bool:
+def _native_path(shared: str, agent_type: str, native_id: str) -> str | None:
+    # both may come from a session that somebody else has pushed
+    return (
+        os.path.join(shared, "native", agent_type, native_id) if _is_name(agent_type) and _is_name(native_id) else None
+    )
+
+
+def _is_name(text: str) -> bool:
     return 0 < len(text) <= 200 and text[0] != "." and all(c.isascii() and (c.isalnum() or c in "._-") for c in text)
 
 

@@ -256,6 +256,9 @@ class Store(Reader):
                 data["primary"] = True
             # a random part: the same commit may be linked, unlinked and linked again
             events.append(entries.event("commit", data, f"commit-{commit}-{new_event_id()[:8]}"))
+        # a note that was lost comes back, also where the link is known
+        agent = current.agent.type or "unknown"
+        links.project(self.repo, {c: [links.Edit(current.id, True, agent)] for c in known if c in commits}, "link")
         return self._write_links(current.id, events)
 
     def unlink(self, session: str | None, revisions: Sequence[str]) -> list[str]:
@@ -349,6 +352,7 @@ class Store(Reader):
     def _close(self, session_id: str, *, stays_active: bool = False) -> None:
         with _writing(self.shared):
             live.set_closed(self.shared, session_id)
+            live.forget_offers(self.private, session_id)
             if not stays_active and live.active(self.private) == session_id:
                 live.set_active(self.private, None)
 

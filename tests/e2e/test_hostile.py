@@ -332,3 +332,26 @@ def test_a_damaged_object_breaks_its_session_alone(repo: Repo, what: str) -> Non
     assert good.id in [s.id for s in fresh.list()]
     with pytest.raises(BrokenSession):
         fresh.summary(bad.id)
+
+
+def test_deleting_a_hostile_session_touches_no_file_but_its_own(repo: Repo) -> None:
+    store = git_agent_session.open(str(repo.path))
+    session = store.start(goal="x")
+    victim = repo.path / "victim"
+    victim.write_text("mine")
+    doc = f'schema = 1\nid = "{session.id}"\n[agent]\ntype = "../../../.."\nnative_id = "victim"\n'
+    blob = repo.git("hash-object", "-w", "--stdin", input=doc)
+    tree = repo.git("mktree", input=f"100644 blob {blob}\tsession.toml\n")
+    repo.git("update-ref", f"refs/agent-sessions/{session.id}", repo.git("commit-tree", "-m", "x", tree))
+    store.delete(session.id)
+    assert victim.read_text() == "mine"
+
+
+def test_a_lost_note_comes_back_by_linking_again(repo: Repo) -> None:
+    repo.commit("root")
+    store = git_agent_session.open(str(repo.path))
+    session = store.start(goal="x")
+    store.link(session.id, ["HEAD"])
+    repo.git("update-ref", "-d", "refs/notes/agent-sessions")
+    assert store.link(session.id, ["HEAD"]) == []
+    assert session.id in repo.git("log", "-1", "--format=%N", "--notes=agent-sessions")
