@@ -339,7 +339,7 @@ def test_deleting_a_hostile_session_touches_no_file_but_its_own(repo: Repo) -> N
     session = store.start(goal="x")
     victim = repo.path / "victim"
     victim.write_text("mine")
-    doc = f'schema = 1\nid = "{session.id}"\n[agent]\ntype = "../../../.."\nnative_id = "victim"\n'
+    doc = f'schema = 1\nid = "{session.id}"\n[agent]\ntype = "../../.."\nnative_id = "victim"\n'
     blob = repo.git("hash-object", "-w", "--stdin", input=doc)
     tree = repo.git("mktree", input=f"100644 blob {blob}\tsession.toml\n")
     repo.git("update-ref", f"refs/agent-sessions/{session.id}", repo.git("commit-tree", "-m", "x", tree))
