@@ -253,9 +253,9 @@ def _commit(state: State, event: Event) -> None:
     if not is_object_id(commit):
         return
     before = state.links.get(commit)
-    if before is not None and event.data.get("via") != "manual":
+    if before is not None:
         # the first evidence stands
-        state.links[commit] = replace(before, replaced_by="")
+        state.links[commit] = replace(before, primary=before.primary or data.get("primary") is True, replaced_by="")
         return
     state.links[commit] = Link(
         commit=commit,
@@ -265,7 +265,7 @@ def _commit(state: State, event: Event) -> None:
         parents=_strings(data, "parents"),
         patch_id=str(data.get("patch_id", "")),
         paths=_strings(data, "paths"),
-        primary=data.get("primary") is True or (before is not None and before.primary),
+        primary=data.get("primary") is True,
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from binascii import crc32
 
+from git_agent_session import live
 from git_agent_session.agents.protocol import Capture
 from git_agent_session.codec import clean
 from git_agent_session.ids import event_id_from, new_event_id, timestamp
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from git_agent_session.agents.protocol import UsageReader
+    from git_agent_session.git.discover import Location
     from git_agent_session.model import Doc
 
     Payload = Mapping[str, Any]
@@ -87,9 +89,18 @@ def translate(payload: Payload, env: Mapping[str, str], worktree: str | None = N
 
 
 def folders(payload: Payload, env: Mapping[str, str]) -> list[str]:
-    """Where the call may belong, the likeliest first: where the agent is, then where it was started."""
-    given = (payload.get("cwd"), env.get("CLAUDE_PROJECT_DIR"))
+    """Where the call may belong, the likeliest first: where the agent was started, then where it is.
+
+    Where both are worktrees of one repository, the one that it is in counts.
+    """
+    given = (env.get("CLAUDE_PROJECT_DIR"), payload.get("cwd"))
     return [folder for folder in given if isinstance(folder, str) and os.path.isabs(folder) and "\x00" not in folder]
+
+
+def began(payload: Payload, location: Location) -> bool:
+    """True when the agent's session is known in this repository."""
+    native_id = payload.get("session_id")
+    return isinstance(native_id, str) and live.native(location.shared, NAME, native_id) is not None
 
 
 def is_own(payload: Payload, env: Mapping[str, str]) -> bool:

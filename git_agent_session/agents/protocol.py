@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Protocol
 
+    from git_agent_session.git.discover import Location
     from git_agent_session.model import Doc
 
     class Agent(Protocol):
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
         def folders(self, payload: Mapping[str, Any], env: Mapping[str, str]) -> list[str]:
             """The folders a call may belong to, the likeliest first."""
+
+        def began(self, payload: Mapping[str, Any], location: Location) -> bool:
+            """True when the agent's session is known in this repository already."""
 
         def translate(
             self, payload: Mapping[str, Any], env: Mapping[str, str], worktree: str | None = None

@@ -66,14 +66,11 @@ class Env:
 
     def remark_hooks(self) -> None:
         """Say on stderr when the git hooks are not installed here: then no commit will be linked."""
-        from git_agent_session.hooks import installer
+        from git_agent_session.hooks.glance import in_place
 
-        try:
-            if installer.status(self.folder).installed:
-                return
+        repo = self.store.repo
+        if not in_place(repo.location, repo.config("core.hooksPath")):
             self.warn("hooks are not installed here, so commits will not be linked; run `git agent-session install`")
-        except AgentSessionError as e:
-            self.warn(f"cannot tell whether hooks are installed: {e.line()}")
 
     # -- which session
 

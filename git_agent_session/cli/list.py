@@ -67,7 +67,7 @@ def command(
         from git_agent_session.report import sessions
 
         view = env.view(paged=True, shorts=env.store.ids())
-        env.lines(sessions.table(view, found, env.store.current_id()), paged=True)
+        env.lines(sessions.table(view, found, _current(env)), paged=True)
     elif where == Filter() and limit != 0:
         env.say("no sessions here yet; `git agent-session start` opens the first")
     else:
@@ -104,3 +104,14 @@ def _moment(env: Env, option: str, date: str | None) -> str:
         refuse(f"git does not understand the date {date!r}", "give one such as yesterday or 2026-01-31")
     # a whole second: what began within it counts as before its end and after its start
     return timestamp(int(seconds) * 1_000_000_000 + (999_000_000 if option == "--until" else 0))
+
+
+def _current(env: Env) -> str | None:
+    """The current session, to be marked; a variable that names none is no reason to list nothing."""
+    from git_agent_session.errors import AgentSessionError
+
+    try:
+        return env.store.current_id()
+    except AgentSessionError as e:
+        env.warn(e.line())
+        return None

@@ -39,13 +39,17 @@ def command(env: Env, id: str | None, session: str | None, verbose: bool, as_jso
     opening = (
         "On session" if session_id == current else "Session" if named else "No session is open here; the last one was"
     )
-    lines = status.status(view, state, opening)
     if verbose:
         from git_agent_session.cli.commits import rows
 
         summary = env.store.summary(session_id)
+        state = summary.session
+    lines = status.status(view, state, opening)
+    if verbose:
         lines += status.verbose(view, summary, rows(env, session_id, summary.commits, paths=True))
     env.lines([*lines, *status.hints(_hints(state, current))])
+    if not state.ended:
+        env.remark_hooks()
 
 
 def _details(env: Env, session_id: str) -> dict[str, object]:

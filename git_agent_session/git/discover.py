@@ -14,6 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# what to say of a repository that has it
+SUPPORTED = "sessions need a repository with SHA-1 objects and file refs for now"
+
 
 class Location:
     """Where a repository is: `git_dir` of this worktree, `common_dir` shared by all, `worktree` (None if bare)."""
@@ -61,6 +64,22 @@ def discover(start: str | None = None, env: Mapping[str, str] | None = None) -> 
         if parent == here or os.path.realpath(parent) in ceilings:
             return None
         here = parent
+
+
+def foreign_format(common_dir: str) -> str:
+    """What a repository uses that libgit2 cannot open, in words; "" for nothing that is known."""
+    try:
+        with open(os.path.join(common_dir, "config"), encoding="utf-8", errors="replace") as f:
+            text = f.read().lower()
+    except OSError:
+        return ""
+    for line in text.splitlines():
+        key, _, value = (part.strip() for part in line.partition("="))
+        if key == "objectformat" and value == "sha256":
+            return "the SHA-256 object format"
+        if key == "refstorage" and value == "reftable":
+            return "the reftable ref storage"
+    return ""
 
 
 def _at(folder: str, env: Mapping[str, str]) -> Location | None:

@@ -18,7 +18,7 @@ import pygit2
 from pygit2.enums import ObjectType
 
 from git_agent_session.errors import CommitNotFound, NotARepository, StorageError, UnsupportedRepository
-from git_agent_session.git.discover import Location, discover
+from git_agent_session.git.discover import SUPPORTED, Location, discover, foreign_format
 
 if TYPE_CHECKING:
     from pygit2 import Commit, Oid, Tree
@@ -297,11 +297,10 @@ def _open(location: Location) -> pygit2.Repository:
     try:
         return pygit2.Repository(location.git_dir)
     except (pygit2.GitError, KeyError, ValueError, OSError) as e:
-        reason = _foreign_format(location.common_dir)
+        reason = foreign_format(location.common_dir)
         if reason:
             raise UnsupportedRepository(
-                f"this repository uses {reason}, which libgit2 {pygit2.LIBGIT2_VERSION} cannot open",
-                hint="sessions need a repository with SHA-1 objects and file refs for now",
+                f"this repository uses {reason}, which libgit2 {pygit2.LIBGIT2_VERSION} cannot open", hint=SUPPORTED
             ) from e
         if "own" in str(e):
             raise UnsupportedRepository(
@@ -309,21 +308,6 @@ def _open(location: Location) -> pygit2.Repository:
                 hint="see safe.directory in git-config(1)",
             ) from e
         raise NotARepository(f"cannot open the repository {location.git_dir}: {one_line(e)}") from e
-
-
-def _foreign_format(common_dir: str) -> str:
-    try:
-        with open(os.path.join(common_dir, "config"), encoding="utf-8", errors="replace") as f:
-            text = f.read().lower()
-    except OSError:
-        return ""
-    for line in text.splitlines():
-        key, _, value = (part.strip() for part in line.partition("="))
-        if key == "objectformat" and value == "sha256":
-            return "the SHA-256 object format"
-        if key == "refstorage" and value == "reftable":
-            return "the reftable ref storage"
-    return ""
 
 
 def _break_stale(lock: str) -> bool:

@@ -79,8 +79,10 @@ def _locations(agent: Agent, payload: Mapping[str, Any]) -> list[Location]:
     for folder in agent.folders(payload, os.environ):
         location = discover(folder)
         if location is not None:
-            found.setdefault(location.common_dir, location)
-    return list(found.values())
+            # a later folder in the same repository says which worktree
+            found[os.path.realpath(location.common_dir)] = location
+    # an agent that looks into a submodule stays the session of the repository where it began
+    return sorted(found.values(), key=lambda location: not agent.began(payload, location))
 
 
 def _stdin() -> bytes:

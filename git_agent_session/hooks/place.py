@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from git_agent_session.errors import HookConflict, NotARepository
-from git_agent_session.git.discover import discover
+from git_agent_session.errors import HookConflict, NotARepository, UnsupportedRepository
+from git_agent_session.git.discover import SUPPORTED, discover, foreign_format
 from git_agent_session.git.run import git
 from git_agent_session.hooks import manifest
 from git_agent_session.hooks.sources import PREVIOUS
@@ -90,6 +90,8 @@ def find(start: str | None) -> Place:
     found = discover(start, os.environ if start is None else None)
     if found is None:
         raise NotARepository("not a git repository", hint="run it inside one, or run `git init`")
+    if reason := foreign_format(found.common_dir):
+        raise UnsupportedRepository(f"this repository uses {reason}", hint=SUPPORTED)
     worktree = found.worktree
     cwd = worktree if worktree and os.path.isdir(worktree) else found.git_dir
     env = {"GIT_DIR": os.path.abspath(found.git_dir)} if asked else {}

@@ -32,21 +32,27 @@ def expand(text: str, known: Iterable[str]) -> str:
     return found[0]
 
 
-def previous(text: str, location: Location, current: str | None) -> str | None:
+def previous(text: str, location: Location, current: str | None, exists: Callable[[str], bool]) -> str | None:
     """The id that `@{-N}` names in this worktree, or None when `text` is no such name."""
     match = re.fullmatch(r"@\{-(\d{1,3})\}", text)
     if not match:
         return None
-    ids = [i for i in live.recent(location.private) if i != current]
+    ids = [i for i in live.recent(location.private) if i != current and exists(i)]
     n = int(match[1])
     if not 1 <= n <= len(ids):
         raise SessionNotFound(f"this worktree has had no session {text}", hint="see `git agent-session list`")
     return ids[n - 1]
 
 
-def current(location: Location, env: Mapping[str, str], known: Callable[[], Iterable[str]]) -> str | None:
-    """The session a process here belongs to: its variable, else its agent's, else the worktree's active one."""
+def current(
+    location: Location, env: Mapping[str, str], known: Callable[[], Iterable[str]], exists: Callable[[str], bool]
+) -> str | None:
+    """The session a process here belongs to: its variable (`none`: to no session), else its agent's, else the
+    worktree's active one, unless that was deleted elsewhere.
+    """
     named = env.get(VARIABLE, "")
+    if named == "none":
+        return None
     if named:
         if is_session_id(named):
             return named
@@ -54,7 +60,8 @@ def current(location: Location, env: Mapping[str, str], known: Callable[[], Iter
             return expand(named, known())
         except (SessionNotFound, AmbiguousSession) as e:
             raise type(e)(f"{VARIABLE}: {e.message}", hint=f"unset {VARIABLE} or set it to a session's id") from e
-    return live.of_agent(location.shared, env) or live.active(location.private)
+    found = live.of_agent(location.shared, env) or live.active(location.private)
+    return found if found and exists(found) else None
 
 
 def worktree_name(location: Location) -> str:

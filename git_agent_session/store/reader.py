@@ -123,7 +123,10 @@ class Reader:
 
     def current_id(self) -> str | None:
         """The id of the current session: `GIT_AGENT_SESSION`, else the running agent's, else this worktree's."""
-        return lookup.current(self.repo.location, self.env, self.ids)
+        return lookup.current(self.repo.location, self.env, self.ids, self._exists)
+
+    def _exists(self, session_id: str) -> bool:
+        return self.repo.tip(SESSIONS + session_id) is not None or session_id in journal.waiting(self.shared)
 
     def resolve(self, text: str | None = None) -> str:
         """The full id that `text` names (default `@`, the current one). Raises SessionNotFound, AmbiguousSession."""
@@ -137,7 +140,7 @@ class Reader:
                 )
             return found
         if text.startswith("@{"):
-            before = lookup.previous(text, self.repo.location, self.current_id())
+            before = lookup.previous(text, self.repo.location, self.current_id(), self._exists)
             if before is not None:
                 return before
         if is_session_id(text):
@@ -149,6 +152,7 @@ class Reader:
     def get(self, session: str | None = None) -> Session:
         """The state of a session, its journal included. Raises SessionNotFound, BrokenSession."""
         session_id = self.resolve(session)
+        self.settle()
         return self._state(session_id).session()
 
     def current(self) -> Session | None:
@@ -198,6 +202,7 @@ class Reader:
         """Sessions, the youngest first. Those that cannot be read are left out and stand in `broken`."""
         where = where or Filter()
         self.broken = []
+        self.settle()
         found = self._committed()
         for session_id in journal.waiting(self.shared):
             try:

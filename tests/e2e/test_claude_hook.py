@@ -306,13 +306,23 @@ def test_a_fork_that_nobody_announced_does_not_count_twice(claude: Claude, home:
     assert fork.settled(lambda s: bool(s.usage)).usage["output_tokens"] == 7
 
 
-def test_an_agent_that_moved_to_another_repository_ends_in_both(claude: Claude, home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("variable", [True, False])
+def test_an_agent_that_looks_into_another_repository_stays_one_session(
+    claude: Claude, home: Path, tmp_path: Path, variable: bool
+) -> None:
     claude.prompt()
-    other = Claude(Repo.init(tmp_path / "other"), home)
-    other.env["CLAUDE_PROJECT_DIR"] = str(claude.repo.path)
-    other.prompt(n=2)
-    other.end(n=2)
-    assert claude.settled().status == other.settled().status == "completed"
+    other = Claude(Repo.init(claude.repo.path / "submodule"), home)
+    if variable:
+        other.env["CLAUDE_PROJECT_DIR"] = str(claude.repo.path)
+        other.prompt(n=2)
+        other.end(n=2)
+        assert claude.settled().counts["messages"] == 2
+        assert claude.settled().status == "completed"
+        assert not other.shared.exists()
+    else:
+        # nothing says where it began: the folder that it is in is all there is
+        other.prompt(n=2)
+        assert other.settled().counts["messages"] == 1
 
 
 def test_a_folder_inside_the_worktree_is_the_same_repository(claude: Claude) -> None:

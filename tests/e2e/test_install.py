@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from git_agent_session.errors import GitError, HookConflict, NotARepository, StorageError
+import git_agent_session
+from git_agent_session.errors import GitError, HookConflict, NotARepository, StorageError, UnsupportedRepository
 from git_agent_session.hooks import installer
 from git_agent_session.hooks.installer import install, status, uninstall
 from git_agent_session.hooks.sources import FORWARDED, HOOKS, sources
@@ -1104,3 +1105,25 @@ class TestRealFrameworks:
         assert ran(repo) == ["pc"]
         uninstall(at(repo))
         assert tree(common(repo) / "hooks") == before
+
+
+def test_a_repository_that_cannot_have_sessions_is_refused(tmp_path: Path) -> None:
+    for option, name in (("--object-format=sha256", "SHA-256"), ("", "reftable")):
+        there = Repo.init(tmp_path / name, *([option] if option else []))
+        if not option:
+            there.git("config", "core.repositoryFormatVersion", "1")
+            there.git("config", "extensions.refStorage", "reftable")
+        before = sorted(p.name for p in (there.path / ".git").rglob("*"))
+        with pytest.raises(UnsupportedRepository, match=name):
+            installer.install(str(there.path))
+        assert sorted(p.name for p in (there.path / ".git").rglob("*")) == before
+
+
+def test_status_says_when_another_tool_has_taken_the_hooks_away(repo: Repo) -> None:
+    install(str(repo.path))
+    git_agent_session.open(str(repo.path)).start(goal="x")
+    assert "not installed" not in repo.cli("status").stderr
+    repo.git("config", "core.hooksPath", ".husky/_")
+    assert "hooks are not installed here" in repo.cli("status").stderr
+    install(str(repo.path))
+    assert "not installed" not in repo.cli("status").stderr

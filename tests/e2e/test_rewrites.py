@@ -67,6 +67,13 @@ def test_many_amends_in_a_row(hooked: Repo, store: Store, session: str, ended: b
     assert store.get(session).counts["commits"] == 1
 
 
+def test_counts_follow_an_amend_at_once(hooked: Repo, store: Store, session: str) -> None:
+    hooked.commit("one")
+    hooked.git("commit", "-q", "--amend", "--allow-empty", "-m", "two")
+    fresh = git_agent_session.open(str(hooked.path))
+    assert fresh.list()[0].counts["commits"] == fresh.get(session).counts["commits"] == 1
+
+
 @pytest.mark.parametrize("coarse", [True, False])
 def test_many_rebases_in_a_row_read_at_once(hooked: Repo, store: Store, session: str, coarse: bool) -> None:
     hooked.git("checkout", "-q", "-b", "topic")

@@ -139,6 +139,24 @@ def test_delete_takes_ref_journal_marks_and_notes(repo: Repo, store: Store) -> N
     assert live.native(store.shared, "codex", "n1") is None
 
 
+def test_a_session_deleted_elsewhere_is_current_nowhere(repo: Repo, store: Store, tmp_path: Path) -> None:
+    repo.git("worktree", "add", "-q", str(tmp_path / "wt"))
+    linked = git_agent_session.open(str(tmp_path / "wt"))
+    first, second = linked.start(goal="one"), linked.start(goal="two")
+    store.delete(second.id)
+    assert linked.current() is None
+    assert linked.resolve("@{-1}") == first.id
+    with pytest.raises(SessionNotFound, match="no current session"):
+        linked.log(None, "note", "x")
+
+
+def test_variable_may_say_none(repo: Repo, store: Store) -> None:
+    store.start(goal="x")
+    silent = git_agent_session.open(str(repo.path), env={"GIT_AGENT_SESSION": "none"})
+    assert silent.current() is None
+    assert len(silent.list()) == 1
+
+
 # -- ids
 
 
@@ -304,6 +322,15 @@ def test_link_and_unlink_by_hand(repo: Repo, store: Store) -> None:
         store.link(one.id, ["no-such-branch"])
     with pytest.raises(CommitNotFound):
         store.which("HEAD^{tree}")
+
+
+def test_making_a_link_primary_keeps_how_it_was_known(repo: Repo, store: Store) -> None:
+    session = store.start(goal="x")
+    commit = repo.git("rev-parse", "HEAD")
+    store.append(session.id, "commit", {"commit": commit, "via": "env"})
+    store.link(session.id, ["HEAD"], primary=True)
+    ((_, link),) = [(w.session, w.link) for w in store.which("HEAD")]
+    assert (link.via, link.primary) == ("env", True)
 
 
 def test_flat_and_deep_notes_of_other_tools_are_read_and_kept(repo: Repo, store: Store) -> None:
