@@ -336,9 +336,18 @@ look_at_path() {
 	esac
 	say "$bin is not on PATH yet, so git cannot find it; add this line to $(shell_file), then open a new shell:"
 	case ${SHELL:-} in
-	*/fish) printf '    fish_add_path "%s"\n' "$bin" ;;
-	*) printf '    export PATH="%s:$PATH"\n' "$bin" ;;
+	*/fish) printf '    fish_add_path "%s"\n' "$(for_fish "$bin")" ;;
+	*) printf '    export PATH="%s:$PATH"\n' "$(for_sh "$bin")" ;;
 	esac
+}
+
+# the text as it stands between double quotes; fish keeps a backslash before a backquote
+for_sh() {
+	printf '%s\n' "$1" | sed 's/[\\"$`]/\\&/g'
+}
+
+for_fish() {
+	printf '%s\n' "$1" | sed 's/[\\"$]/\\&/g'
 }
 
 shell_file() {
@@ -362,7 +371,8 @@ uninstall() {
 	remove_dirs "$listed"
 	rmdir "$home" 2>/dev/null || :
 	say "removed from $home and $bin"
-	say 'repositories keep their sessions, and hooks that now do nothing; where you want the hooks out too,'
+	say 'repositories keep their sessions and their hooks, which go on linking commits to sessions that are still open;'
+	say 'where you want the hooks out too,'
 	say 'run ./install.sh once more, then in each such repository: git agent-session uninstall'
 }
 

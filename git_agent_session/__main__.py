@@ -10,7 +10,7 @@ import sys
 
 def main() -> int:
     """Run the command line of this process; returns the exit status."""
-    if len(sys.argv) > 2 and sys.argv[1] == "hook":
+    if len(sys.argv) > 1 and sys.argv[1] == "hook":
         from git_agent_session.hooks.agent_entry import main as hook
 
         return hook(sys.argv[2:])

@@ -84,37 +84,45 @@ def columns(
     total: int,
     flexible: int,
     right: Container[int] = (),
+    fixed: Sequence[int] = (),
     style: Style | None = None,
 ) -> list[str]:
     """`rows` as aligned lines of at most `total` columns (0: no limit), two spaces between cells.
 
-    Column `flexible` is cut first, and the widest of the others when that is not enough; columns in `right` are set
-    flush right. Cells are cleaned here. `style(row, column, cell)`, row -1 for the header, paints a cell that was
-    measured and cut before, so escape sequences never count.
+    Column `flexible` is cut first, and the widest of the others when that is not enough. Those in `fixed` are never
+    cut: rather the last ones are left out. Columns in `right` are set flush right. Cells are cleaned here.
+    `style(row, column, cell)`, row -1 for the header, paints a cell that was measured and cut before, so escape
+    sequences never count.
     """
     cells = [[clean(cell) for cell in row] for row in ([header] if header else []) + list(rows)]
     if not cells:
         return []
     widths = [max(width(row[i]) for row in cells) for i in range(len(cells[0]))]
     if total:
-        _shrink(widths, total, flexible)
+        _shrink(widths, total, flexible, fixed)
     first = -1 if header else 0
     return [_line(row, widths, right, style, number) for number, row in enumerate(cells, first)]
 
 
-def _shrink(widths: list[int], total: int, flexible: int) -> None:
+def _shrink(widths: list[int], total: int, flexible: int, fixed: Sequence[int]) -> None:
     over = sum(widths) + 2 * (len(widths) - 1) - total
     cut = max(0, min(over, widths[flexible] - 8))
     widths[flexible] -= cut
     over -= cut
-    while over > 0 and max(widths) > 1:
-        widths[widths.index(max(widths))] -= 1
-        over -= 1
+    loose = [i for i in range(len(widths)) if i not in fixed]
+    while over > 0 and loose:
+        widest = max(loose, key=widths.__getitem__)
+        if widths[widest] > 1:
+            widths[widest] -= 1
+            over -= 1
+        else:
+            over -= widths[loose[-1]] + 2
+            widths[loose.pop()] = -1
 
 
 def _line(row: Sequence[str], widths: Sequence[int], right: Container[int], style: Style | None, number: int) -> str:
     out = []
-    for i, cell in enumerate(row):
+    for i, cell in ((i, row[i]) for i in range(len(row)) if widths[i] >= 0):
         text = fit(cell, widths[i])
         space = " " * (widths[i] - width(text))
         shown = style(number, i, text) if style else text

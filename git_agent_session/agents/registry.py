@@ -25,14 +25,14 @@ def load(name: str) -> Agent | None:
     return None
 
 
-def enable(name: str, location: Location, scope: str = "project") -> Report:
+def enable(name: str, location: Location | None, scope: str = "project") -> Report:
     """Put an agent's hooks into its settings: see `settings.enable`."""
     from git_agent_session.agents import settings
 
     return settings.enable(name, location, scope)
 
 
-def disable(name: str, location: Location, scope: str | None = None) -> Report:
+def disable(name: str, location: Location | None, scope: str | None = None) -> Report:
     """Take an agent's hooks out of its settings, of one scope or of all: see `settings.disable`."""
     from git_agent_session.agents import settings
 

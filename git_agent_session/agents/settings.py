@@ -19,7 +19,7 @@ from typing import Any
 from git_agent_session import live
 from git_agent_session.agents import registry
 from git_agent_session.agents.settings_file import SettingsFile
-from git_agent_session.errors import HookConflict, StorageError, UsageError
+from git_agent_session.errors import AgentSessionError, HookConflict, NotARepository, StorageError, UsageError
 from git_agent_session.git.discover import Location
 
 SCOPES = ("project", "local", "user")
@@ -58,10 +58,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `enable` or `disable` did."""
+    """What `enable` or `disable` did; `errors` are the files that `disable`, asked for all of them, had to leave."""
 
     agent: str
     changes: tuple[Change, ...]
+    errors: tuple[AgentSessionError, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -73,8 +74,9 @@ class Report:
         return [f"{self.agent}: {_SAID[change.action].format(path=change.path)}" for change in self.changes]
 
     def to_dict(self) -> dict[str, object]:
-        """For `--json`: `agent`, `changed`, `changes` (each `scope`, `path`, `action`)."""
-        return {"agent": self.agent, "changed": self.changed, "changes": [c.to_dict() for c in self.changes]}
+        """For `--json`: `agent`, `changed`, `changes` (each `scope`, `path`, `action`), `errors`."""
+        changes, errors = [c.to_dict() for c in self.changes], [e.to_dict() for e in self.errors]
+        return {"agent": self.agent, "changed": self.changed, "changes": changes, "errors": errors}
 
 
 def names() -> tuple[str, ...]:
@@ -82,11 +84,14 @@ def names() -> tuple[str, ...]:
     return registry.names()
 
 
-def enable(name: str, location: Location, scope: str = "project", env: Mapping[str, str] | None = None) -> Report:
+def enable(
+    name: str, location: Location | None, scope: str = "project", env: Mapping[str, str] | None = None
+) -> Report:
     """Put the hooks of the agent `name` into its settings, or bring them up to date.
 
     `scope` is `project` (the worktree's settings, shared by commit), `local` (the worktree's, one's own) or `user`.
-    Raises UsageError, HookConflict when the settings cannot be understood (they are untouched), StorageError.
+    The user's need no repository: `location` may be None. Raises UsageError, NotARepository, StorageError, and
+    HookConflict when the settings cannot be understood (they are untouched).
     """
     file = _Place(name, location, env).file(scope)
     with _told(file.path):
@@ -94,7 +99,7 @@ def enable(name: str, location: Location, scope: str = "project", env: Mapping[s
         after = file.edited(before, lambda doc: _add(doc, name))
         if after == before:
             return Report(name, (Change(scope, file.path, "unchanged"),))
-        backup = _Backup(location, name, scope)
+        backup = _Backup(location, name, scope, env)
         kept = backup.load()
         # enabled again over our own text: what was there before the first time is what comes back
         original = kept.original if kept and kept.wrote(file.path, before) else before
@@ -104,21 +109,28 @@ def enable(name: str, location: Location, scope: str = "project", env: Mapping[s
     return Report(name, (Change(scope, file.path, "enabled"),))
 
 
-def disable(name: str, location: Location, scope: str | None = None, env: Mapping[str, str] | None = None) -> Report:
-    """Take the hooks of the agent `name` out of one scope, or of all. Raises like `enable`."""
-    changes = []
-    for each in SCOPES if scope is None else (scope,):
-        # a bare repository has the user's scope alone
-        if scope is None and location.worktree is None and each != "user":
-            continue
-        changes.append(_disable(name, location, each, env))
-    return Report(name, tuple(changes))
+def disable(
+    name: str, location: Location | None, scope: str | None = None, env: Mapping[str, str] | None = None
+) -> Report:
+    """Take the hooks of the agent `name` out of one scope, or of all.
+
+    Raises like `enable`; of all scopes, one whose file is broken does not keep the others, and is in `errors`.
+    """
+    if scope is not None:
+        return Report(name, (_disable(name, location, scope, env),))
+    changes, errors = [], []
+    for each in _scopes(location):
+        try:
+            changes.append(_disable(name, location, each, env))
+        except (HookConflict, StorageError) as e:
+            errors.append(e)
+    return Report(name, tuple(changes), tuple(errors))
 
 
-def enabled(name: str, location: Location, env: Mapping[str, str] | None = None) -> tuple[str, ...]:
+def enabled(name: str, location: Location | None, env: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """The scopes in which the agent's hooks are in place and up to date; files that cannot be read count as without."""
     found = []
-    for scope in SCOPES if location.worktree is not None else ("user",):
+    for scope in _scopes(location):
         file = _Place(name, location, env).file(scope)
         with contextlib.suppress(HookConflict, StorageError, OSError):
             before = file.read()
@@ -127,9 +139,14 @@ def enabled(name: str, location: Location, env: Mapping[str, str] | None = None)
     return tuple(found)
 
 
-def _disable(name: str, location: Location, scope: str, env: Mapping[str, str] | None) -> Change:
+def _scopes(location: Location | None) -> tuple[str, ...]:
+    # outside a repository and in a bare one there are the user's settings alone
+    return SCOPES if location is not None and location.worktree is not None else ("user",)
+
+
+def _disable(name: str, location: Location | None, scope: str, env: Mapping[str, str] | None) -> Change:
     file = _Place(name, location, env).file(scope)
-    backup = _Backup(location, name, scope)
+    backup = _Backup(location, name, scope, env)
     with _told(file.path):
         before, kept = file.read(), backup.load()
         if kept is not None and kept.wrote(file.path, before):
@@ -209,7 +226,7 @@ def _is_ours(handler: object) -> bool:
 class _Place:
     """Where an agent keeps its settings. One agent so far: Claude Code's settings.json files, by its documentation."""
 
-    def __init__(self, name: str, location: Location, env: Mapping[str, str] | None) -> None:
+    def __init__(self, name: str, location: Location | None, env: Mapping[str, str] | None) -> None:
         if name not in registry.names():
             raise UsageError(f"{name[:40]!r} is no agent that can be captured", hint=f"use {', '.join(names())}")
         self.location = location
@@ -222,6 +239,8 @@ class _Place:
         if scope == "user":
             home = self.env.get("CLAUDE_CONFIG_DIR") or os.path.join(os.path.expanduser("~"), ".claude")
             return SettingsFile(os.path.join(home, "settings.json"))
+        if self.location is None:
+            raise NotARepository("not a git repository, so there are no settings of a project", hint="use --user")
         if self.location.worktree is None:
             raise UsageError("a bare repository has no settings of its own", hint="use --user")
         name = "settings.json" if scope == "project" else "settings.local.json"
@@ -244,12 +263,20 @@ class _Kept:
 
 
 class _Backup:
-    """`<common dir>/agent-session/enable/<agent>-<scope>-<file>.json`: each worktree has settings of its own."""
+    """`<common dir>/agent-session/enable/<agent>-<scope>-<file>.json`: each worktree has settings of its own.
 
-    def __init__(self, location: Location, name: str, scope: str) -> None:
+    What is the user's is in the user's state folder, since no repository owns it.
+    """
+
+    def __init__(self, location: Location | None, name: str, scope: str, env: Mapping[str, str] | None) -> None:
+        if location is None or scope == "user":
+            state = (os.environ if env is None else env).get("XDG_STATE_HOME", "")
+            # XDG Base Directory Specification: a path that is not absolute counts as unset
+            state = state if os.path.isabs(state) else os.path.join(os.path.expanduser("~"), ".local", "state")
+            self.path = os.path.join(state, "git-agent-session", FOLDER, f"{name}-{scope}.json")
+            return
         where = hashlib.sha1((location.worktree or "").encode("utf-8", "surrogateescape"), usedforsecurity=False)
-        tail = "" if scope == "user" else f"-{where.hexdigest()[:10]}"
-        self.path = os.path.join(location.shared, FOLDER, f"{name}-{scope}{tail}.json")
+        self.path = os.path.join(location.shared, FOLDER, f"{name}-{scope}-{where.hexdigest()[:10]}.json")
 
     def load(self) -> _Kept | None:
         """What was kept, or None."""

@@ -27,12 +27,14 @@ class SettingsFile:
         self.path = path
 
     def read(self) -> bytes | None:
-        """Its bytes, or None when there is none. Raises OSError, HookConflict for one that is too large."""
+        """Its bytes, or None when there is none. Raises OSError, HookConflict for a folder or what is too large."""
         try:
             with open(self.path, "rb") as f:
                 data = f.read(LARGEST + 1)
         except FileNotFoundError:
             return None
+        except IsADirectoryError as e:
+            raise HookConflict("it is a folder, not a file", hint="move it away, then try again") from e
         if len(data) > LARGEST:
             raise HookConflict(f"it is larger than {LARGEST // 1024 // 1024} MiB", hint=_HINT)
         return data
@@ -110,7 +112,9 @@ class SettingsFile:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     doc = dict(pairs)
     if len(doc) != len(pairs):
-        raise ValueError("a key stands twice in one object")
+        keys = [key for key, _ in pairs]
+        twice = max(doc, key=keys.count)
+        raise HookConflict(f"the key {twice[:40]!r} stands twice in one object", hint="take one out, then try again")
     return doc
 
 

@@ -68,7 +68,11 @@ def add(env: Env, type: str, budget: int | None, session: str | None, as_json: b
 @id_argument
 @session_option
 @click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(), help="Write to FILE: JSON if it ends in .json, else Markdown."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(),
+    help="Write to FILE (- is standard output): JSON if it ends in .json, else Markdown.",
 )
 @json_option
 @pass_env
@@ -80,7 +84,7 @@ def show(env: Env, id: str | None, session: str | None, output: str | None, as_j
 
     session_id = env.reading(id, session)
     doc = _latest(env, session_id)
-    if output is not None:
+    if output is not None and output != "-":
         write_whole(output, (_json(doc) if as_json or output.endswith(".json") else _markdown(doc)).encode())
         env.say(f"wrote {output}")
     elif as_json:

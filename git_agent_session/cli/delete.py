@@ -29,7 +29,8 @@ def command(env: Env, id: str, yes: bool, as_json: bool) -> None:
             refuse(f"session {session_id[:8]} is not deleted without a word", "add --yes")
         session = env.store.get(session_id)
         what = term.count(session.counts.get("events", 0), "event")
-        if env.ask(f"Delete session {env.describe(session)} with {what}? [y/N] ").lower() not in ("y", "yes"):
+        answer = env.ask(f"Delete session {env.describe(session)} with {what}? [y/N] ")
+        if answer is None or answer.lower() not in ("y", "yes"):
             env.say("nothing was deleted")
             return
     try:

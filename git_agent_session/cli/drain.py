@@ -28,6 +28,7 @@ def command(env: Env, as_json: bool) -> None:
     else:
         for error in errors:
             env.say(f"error: {error.line()}")
-        env.write(f"Wrote {term.count(len(drained), 'session')}" if drained else "Nothing was waiting")
+        if drained or not errors:
+            env.write(f"Wrote {term.count(len(drained), 'session')}" if drained else "Nothing was waiting")
     if errors:
         raise click.exceptions.Exit(1)

@@ -8,9 +8,13 @@ import click
 
 from git_agent_session.cli.env import Env, refuse
 from git_agent_session.cli.params import TEXT, json_option, pass_env
+from git_agent_session.errors import NotARepository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from git_agent_session.agents.settings import Report
+    from git_agent_session.git.discover import Location
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -48,12 +52,13 @@ def command(env: Env, names: tuple[str, ...], local: bool, user: bool, as_json: 
     where = scope(local, user) or "project"
     if names:
         report(env, "enable", names, where, as_json)
-        env.remark_hooks()
+        if location(env) is not None:
+            env.remark_hooks()
         return
     from git_agent_session import term
     from git_agent_session.agents.settings import enabled
 
-    found = [(name, enabled(name, env.store.repo.location)) for name in registry.names()]
+    found = [(name, enabled(name, location(env))) for name in registry.names()]
     if as_json:
         env.json([{"agent": name, "scopes": list(scopes)} for name, scopes in found])
         return
@@ -68,9 +73,16 @@ def scope(local: bool, user: bool) -> str | None:
     return "user" if user else "local" if local else None
 
 
+def location(env: Env) -> Location | None:
+    """This repository, None outside of one: the user's settings need none. Raises UnsupportedRepository."""
+    try:
+        return env.store.repo.location
+    except NotARepository:
+        return None
+
+
 def report(env: Env, action: str, names: Iterable[str], where: str | None, as_json: bool) -> None:
-    """Enable or disable the agents, one after the other, and print what was done."""
-    from git_agent_session import term
+    """Enable or disable the agents, one after the other, and print what was done; exit 1 when a file had to be left."""
     from git_agent_session.agents import registry
 
     act = getattr(registry, action)
@@ -78,14 +90,23 @@ def report(env: Env, action: str, names: Iterable[str], where: str | None, as_js
     for name in names:
         if name not in known:
             refuse(f"no agent is named {name!r}", f"there are {', '.join(known)}")
-    location = env.store.repo.location
-    reports = [act(name, location, where) for name in dict.fromkeys(names)]
+    reports = [act(name, location(env), where) for name in dict.fromkeys(names)]
     if as_json:
         env.json([r.to_dict() for r in reports])
-        return
+    else:
+        _print(env, reports)
+    if any(done.errors for done in reports):
+        raise click.exceptions.Exit(1)
+
+
+def _print(env: Env, reports: Iterable[Report]) -> None:
+    from git_agent_session import term
+
     for done in reports:
         # of all scopes only those where something was done, unless there was none
         silent = done.changed and len(done.changes) > 1
         for change, line in zip(done.changes, done.lines(), strict=True):
             if not silent or change.action != "unchanged":
                 env.write(term.clean(line))
+        for error in done.errors:
+            env.say(f"error: {error.line()}")

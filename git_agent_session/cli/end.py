@@ -15,6 +15,7 @@ from git_agent_session.model import END_STATUSES
     "--status",
     metavar="STATUS",
     type=TEXT,
+    shell_complete=lambda ctx, param, incomplete: [s for s in END_STATUSES if s.startswith(incomplete)],
     default="completed",
     help=f"How it ended: {', '.join(END_STATUSES)}. Default: completed.",
 )

@@ -212,13 +212,14 @@ class Env:
         """True when there is a person to ask: standard input and error are both a terminal."""
         return self.input.isatty() and self.err.isatty()
 
-    def ask(self, question: str) -> str:
-        """What a person answers to `question`, empty at the end of input. Only where `can_ask`."""
+    def ask(self, question: str) -> str | None:
+        """What a person answers to `question`, None at the end of input. Only where `can_ask`."""
         self.err.write(question)
         self.err.flush()
         answer = self.input.readline()
         if not answer:
             self.err.write("\n")
+            return None
         return answer.strip()
 
     def read_text(self) -> str:

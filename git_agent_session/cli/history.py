@@ -42,5 +42,7 @@ def command(
         from git_agent_session.report.events import history
 
         env.lines(history(env.view(paged=True), events, subjects(env)), paged=True)
+    elif limit == 0:
+        env.say("a limit of 0 shows no event")
     else:
         env.say(f"no such event in session {session_id[:8]}; `git agent-session history {session_id[:8]}` shows all")

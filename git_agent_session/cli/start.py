@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from git_agent_session.cli.env import Env
 from git_agent_session.cli.params import TEXT, complete_id, json_option, meta_of, meta_option, pass_env
 from git_agent_session.errors import AgentSessionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @click.command()
@@ -50,9 +53,9 @@ def command(
     before = env.store.current_id()
     ask = not (non_interactive or quiet or as_json) and env.can_ask()
     if goal is None:
-        goal = env.ask("Goal: ") if ask else ""
+        goal = _ask(env, "Goal: ", _text) if ask else ""
     if agent_type is None:
-        agent_type = env.ask("Agent type (empty for none): ") if ask else ""
+        agent_type = _ask(env, "Agent type (empty for none): ", _agent_type) if ask else ""
     agent = Agent(agent_type, given["agent_version"], given["model"])
     session = env.store.start(
         goal=TEXT.convert(goal, None, None),
@@ -72,6 +75,32 @@ def command(
     else:
         _opened(env, session.id)
     _remarks(env, session.id, before, quiet=quiet or as_json)
+
+
+def _ask(env: Env, question: str, check: Callable[[str], object]) -> str:
+    """An answer that `check` takes, asked for until there is one; the end of input aborts."""
+    while True:
+        answer = env.ask(question)
+        if answer is None:
+            raise click.Abort
+        try:
+            check(answer)
+        except AgentSessionError as e:
+            env.say(e.line())
+        else:
+            return answer
+
+
+def _text(answer: str) -> None:
+    TEXT.convert(answer, None, None)
+
+
+def _agent_type(answer: str) -> None:
+    from git_agent_session.store import entries
+
+    _text(answer)
+    if answer:
+        entries.check(answer, entries.AGENT, "agent type", "such as claude-code")
 
 
 def _snapshot(env: Env) -> dict[str, Any] | None:

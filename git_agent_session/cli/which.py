@@ -9,7 +9,7 @@ from git_agent_session.cli.params import json_option, pass_env
 
 
 @click.command()
-@click.argument("revision", metavar="COMMIT", default="HEAD", required=False)
+@click.argument("revision", metavar="[COMMIT]", default="HEAD", required=False)
 @json_option
 @pass_env
 def command(env: Env, revision: str, as_json: bool) -> None:

@@ -29,7 +29,7 @@ def commits(view: View, rows: Sequence[CommitRow], indent: int = 0) -> list[str]
         return view.dim(cell) if column in (1, 2) else cell
 
     total = max(view.width - indent, 1) if view.width else 0
-    return term.columns(cells, total=total, flexible=3, style=style)
+    return term.columns(cells, total=total, flexible=3, fixed=(0,), style=style)
 
 
 def sessions_of(view: View, found: Sequence[Which]) -> list[str]:
@@ -50,4 +50,4 @@ def sessions_of(view: View, found: Sequence[Which]) -> list[str]:
             return view.palette.paint("id", cell)
         return view.dim(cell) if column in (1, 2) else cell
 
-    return term.columns(cells, total=view.width, flexible=4, style=style)
+    return term.columns(cells, total=view.width, flexible=4, fixed=(0,), style=style)

@@ -40,7 +40,7 @@ def table(view: View, sessions: Sequence[Session], current: str | None) -> list[
             return cell[:2] + view.palette.paint("id", cell[2:])
         return view.status(sessions[row].status, cell) if column == 1 else cell
 
-    return term.columns(rows, header=_HEADER, total=view.width, flexible=5, right=(4,), style=style)
+    return term.columns(rows, header=_HEADER, total=view.width, flexible=5, right=(4,), fixed=(0,), style=style)
 
 
 def show(
@@ -79,8 +79,8 @@ def _fields(session: Session, ms: int) -> list[str]:
         ("Started", words.local_time(session.started_at)),
         ("Ended", f"{ended} (after {term.duration(ms)})" if ended else ""),
         ("Tags", ", ".join(session.tags)),
-        *((f"meta {key}", words.value(value)) for key, value in session.meta.items()),
     ]
-    kept = [(term.clean(name), term.clean(text)) for name, text in rows if text]
+    rows = [row for row in rows if row[1]] + [(f"meta {key}", words.value(v)) for key, v in session.meta.items()]
+    kept = [(term.clean(name), term.clean(text)) for name, text in rows]
     size = max(term.width(name) for name, _ in kept) + 2
-    return [f"{name}:{' ' * (size - term.width(name) - 1)}{text}" for name, text in kept]
+    return [f"{name}:{' ' * (size - term.width(name) - 1)}{text}".rstrip() for name, text in kept]

@@ -19,7 +19,7 @@ def cli(repo: Repo) -> Cli:
     return Cli(repo)
 
 
-@pytest.mark.parametrize("command", ["status", "list", "start", "install", "drain", "commits", "enable"])
+@pytest.mark.parametrize("command", ["status", "list", "start", "install", "drain", "commits", "which"])
 def test_outside_a_repository(tmp_path: Path, command: str) -> None:
     (tmp_path / "plain").mkdir()
     assert "not a git repository" in Cli(Repo(tmp_path / "plain")).fails(command).lower()

@@ -82,6 +82,18 @@ def test_start_asks_on_a_terminal_for_what_is_not_given(cli: Cli) -> None:
     assert session["goal"] == "Mend the parser" and session["agent"]["type"] == "codex"
 
 
+def test_start_asks_again_for_an_agent_type_that_cannot_be(cli: Cli) -> None:
+    done = cli("start", "--no-context", tty=True, input=b"g\nNo Such!\ncodex\n")
+    assert done.err.count("Agent type") == 2 and "is no agent type" in done.err
+    assert cli("status", "--json").json["agent"]["type"] == "codex"
+
+
+@pytest.mark.parametrize("input", [b"", b"a goal\n"])
+def test_the_end_of_input_at_a_question_starts_nothing(cli: Cli, input: bytes) -> None:
+    assert cli("start", "--no-context", tty=True, input=input, code=130).out == ""
+    assert cli("list", "--json").json == []
+
+
 def test_start_does_not_ask_for_what_is_given(cli: Cli) -> None:
     done = cli("start", "--no-context", "--goal", "g", "--agent-type", "codex", tty=True)
     assert "Goal: " not in done.err and "Agent type" not in done.err

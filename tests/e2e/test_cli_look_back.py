@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -69,10 +70,39 @@ def test_list_filters(cli: Cli) -> None:
     assert cli("list", "--project", "none").err.startswith("no session fits")
 
 
+@pytest.mark.parametrize("date", ["garbage", "tomorrow", "--", "of the moon"])
+def test_list_refuses_a_date_that_git_would_take_for_now(cli: Cli, date: str) -> None:
+    assert "does not understand the date" in cli.fails("list", f"--since={date}", code=2)
+
+
+@pytest.mark.parametrize("date", ["now", "noon", "last friday", "three days ago", "Sept", "1 Jan 2020", "tea"])
+def test_list_takes_words_for_dates(cli: Cli, date: str) -> None:
+    cli("list", "--since", date)
+
+
+def test_a_day_alone_is_its_first_moment_and_never_is_no_limit(cli: Cli) -> None:
+    session_id = cli.start()
+    today = time.strftime("%Y-%m-%d")
+    assert _ids(cli, "--since", today) == [session_id]
+    assert _ids(cli, "--until", today) == []
+    assert _ids(cli, "--since", "never", "--until", "never") == [session_id]
+
+
+def test_show_has_metadata_without_a_value(cli: Cli) -> None:
+    cli.start("--meta", "ticket=")
+    assert re.search(r"^meta ticket:$", cli("show").out, re.M)
+
+
+def test_a_history_of_none_says_so(cli: Cli) -> None:
+    cli.start()
+    done = cli("history", "--limit", "0")
+    assert done.out == "" and done.err == "a limit of 0 shows no event\n"
+
+
 def test_list_takes_the_dates_that_git_takes(cli: Cli) -> None:
     session_id = cli.start()
     assert _ids(cli, "--since", "1 hour ago") == [session_id]
-    assert _ids(cli, "--since", "yesterday", "--until", "tomorrow") == [session_id]
+    assert _ids(cli, "--since", "yesterday", "--until", "now") == [session_id]
     assert _ids(cli, "--until", "yesterday") == []
     assert _ids(cli, "--since", time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime(time.time() - 86400))) == [session_id]
     assert _ids(cli, "--since", time.strftime("%Y-%m-%d", time.gmtime(time.time() + 2 * 86400))) == []

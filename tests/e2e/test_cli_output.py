@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +68,7 @@ def test_an_authors_escape_sequences_are_taken_out(cli: Cli, repo: Repo) -> None
 @pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8"])
 def test_any_locale_is_survived(repo: Repo, locale: str) -> None:
     cli = Cli(repo)
+    cli("install")
     cli.start("--goal", "Grüße 日本 … 🎉")
     repo.commit("Räume auf")
     cli("link", "HEAD")
@@ -103,7 +105,7 @@ def test_git_minus_c_reaches_the_command(cli: Cli) -> None:
     assert "\x1b[33m" in cli("list", env=env).out
 
 
-@pytest.mark.parametrize("columns", [40, 80, 120])
+@pytest.mark.parametrize("columns", [10, 40, 60, 80, 120])
 def test_lists_fit_the_terminal(cli: Cli, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from git_agent_session.term import width
 
@@ -114,7 +116,7 @@ def test_lists_fit_the_terminal(cli: Cli, columns: int, monkeypatch: pytest.Monk
     for args in (["list"], ["history"]):
         lines = cli(*args, tty=True, env={"TERM": "dumb"}).out.splitlines()
         assert max(map(width, lines)) <= columns
-    assert columns < 60 or session_id[:8] in cli("list", tty=True, env={"TERM": "dumb"}).out
+    assert session_id[:8] in cli("list", tty=True, env={"TERM": "dumb"}).out
 
 
 def test_a_list_goes_through_the_pager_on_a_terminal(
@@ -193,7 +195,8 @@ def test_status_does_not_load_what_it_does_not_need(repo: Repo) -> None:
     Cli(repo).start()
     code = (
         "import sys; from git_agent_session.cli.main import main; main(['status']);"
-        "bad = {'sqlite3', 'subprocess', 'git_agent_session.hooks', 'git_agent_session.context'} & set(sys.modules);"
+        "heavy = {'sqlite3', 'subprocess', 'git_agent_session.hooks.installer', 'git_agent_session.context'};"
+        "bad = heavy & set(sys.modules);"
         "sys.stderr.write(repr(bad)); sys.exit(1 if bad else 0)"
     )
     done = repo.run(sys.executable, "-S", "-c", code, env={"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)})
@@ -222,6 +225,7 @@ def test_completion_offers_commands_and_ids_with_goals(repo: Repo) -> None:
     assert "status\n" in complete("git-agent-session st", 1)
     assert f"{session_id[:8]}\nA goal" in complete(f"git-agent-session show {session_id[:2]}", 2)
     assert "--goal" in complete("git-agent-session start --g", 2)
+    assert "abandoned" in complete("git-agent-session end --status aban", 3)
 
 
 def test_bash_completes_git_agent_session_through_gits_own_completion(repo: Repo, cli: Cli) -> None:
@@ -248,6 +252,29 @@ def test_enable_and_disable(repo: Repo, cli: Cli) -> None:
     assert "claude-code" in cli("disable", "claude-code").out
     assert not settings.exists()
     assert cli("disable", "--json").json[0]["changed"] is False
+
+
+def test_disable_goes_on_after_a_settings_file_that_is_broken(repo: Repo, cli: Cli) -> None:
+    cli("enable", "claude-code", "--local")
+    broken = repo.path / ".claude/settings.json"
+    broken.write_text("{")
+    done = cli("disable", code=1)
+    assert "settings.local.json" in done.out and not (repo.path / ".claude/settings.local.json").exists()
+    assert done.err.startswith(f"error: {broken}: it is no JSON") and done.err.count("\n") == 1
+    assert [e["error"] for e in cli("disable", "--json", code=1).json[0]["errors"]] == ["hook-conflict"]
+    assert broken.read_text() == "{"
+
+
+def test_the_users_own_settings_need_no_repository(tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    cli = Cli(Repo(tmp_path / "plain"))
+    assert cli("enable").out.split() == ["claude-code", "not", "enabled"]
+    assert "--user" in cli.fails("enable", "claude-code")
+    done = cli("enable", "claude-code", "--user")
+    assert "hooks added" in done.out and done.err == ""
+    assert cli("enable").out.split() == ["claude-code", "enabled", "(user)"]
+    assert "as it was before" in cli("disable", "--user").out
+    assert cli("enable").out.split() == ["claude-code", "not", "enabled"]
 
 
 @pytest.mark.parametrize(("option", "name"), [("--local", ".claude/settings.local.json"), ("--user", "")])

@@ -166,6 +166,20 @@ def test_context_writes_to_a_device_as_it_is(cli: Cli) -> None:
     assert Path(os.devnull).is_char_device()
 
 
+def test_a_context_goes_to_standard_output_for_a_dash(cli: Cli, repo: Repo) -> None:
+    cli("context", "add")
+    assert cli("context", "--output", "-").out == cli("context").out != ""
+    assert not (repo.path / "-").exists() and not os.path.exists("-")
+
+
+def test_a_drain_that_fails_does_not_say_that_nothing_was_waiting(cli: Cli, repo: Repo) -> None:
+    session = cli("status", "--json").json["id"]
+    cli("log", "note", "waiting")
+    repo.git("update-ref", f"refs/agent-sessions/{session}", repo.commit())
+    done = cli("drain", code=1)
+    assert done.out == "" and done.err.startswith("error: ") and done.err.count("\n") == 1
+
+
 def test_drain_writes_what_waits(cli: Cli, repo: Repo) -> None:
     session = cli("status", "--json").json["id"]
     cli("log", "note", "waiting")

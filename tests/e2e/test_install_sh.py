@@ -204,16 +204,18 @@ def test_it_leaves_the_checkout_as_it_was(installed: Home) -> None:
     assert not list(ROOT.glob("*.egg-info"))
 
 
-def test_a_prefix_with_spaces_works_and_uninstall_leaves_nothing(fresh: Home) -> None:
+def test_a_prefix_with_spaces_and_a_dollar_works_and_uninstall_leaves_nothing(fresh: Home) -> None:
     before = fresh.files()
-    prefix = fresh.path / "my tools, Ada's"
+    prefix = fresh.path / "my tools, Ada's $HOME"
     done = fresh.install("--prefix", str(prefix))
     assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if line.startswith("    export PATH="))
+    assert fresh.run("sh", "-c", f'{line.strip()}; echo "${{PATH%%:*}}"').stdout == f"{prefix / 'bin'}\n"
     version = fresh.run(str(prefix / "bin" / NAME), "--version")
     assert (version.returncode, version.stderr) == (0, "")
     done = fresh.install("--prefix", str(prefix), "--uninstall")
     assert done.returncode == 0, done.stderr
-    assert "git agent-session uninstall" in done.stdout
+    assert "git agent-session uninstall" in done.stdout and "still open" in done.stdout
     assert fresh.files() == before
 
 

@@ -274,3 +274,20 @@ def test_a_report_can_be_printed(at: Location, path: Path) -> None:
     assert report.lines() == [f"claude-code: hooks added to {path}"]
     assert json.loads(json.dumps(report.to_dict()))["changes"][0]["action"] == "enabled"
     assert registry.disable("claude-code", at, "project").lines() == [f"claude-code: {path} is as it was before"]
+
+
+def test_a_folder_in_the_place_of_the_settings_is_said_to_be_one(at: Location, path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(HookConflict, match="it is a folder"):
+        enable("claude-code", at)
+
+
+def test_a_key_that_stands_twice_is_named(at: Location, path: Path) -> None:
+    put(path, '{"model": "a", "model": "b"}')
+    with pytest.raises(HookConflict, match="the key 'model' stands twice"):
+        enable("claude-code", at)
+
+
+def test_the_hook_command_without_an_agent_is_silent(repo: Repo) -> None:
+    done = repo.cli("hook", input="{}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

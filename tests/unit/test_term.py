@@ -93,6 +93,12 @@ def test_columns_fit_even_where_the_flexible_one_is_not_enough() -> None:
     assert [term.width(line) for line in lines] == [40]
 
 
+@pytest.mark.parametrize("total", [1, 8, 10, 14, 20, 30])
+def test_a_fixed_column_is_never_cut(total: int) -> None:
+    lines = term.columns([["3f2a9c1e", "active", "a goal that is long"]], total=total, flexible=2, fixed=(0,))
+    assert lines[0].startswith("3f2a9c1e") and term.width(lines[0]) <= max(total, 8)
+
+
 def test_columns_without_a_limit_cut_nothing() -> None:
     assert term.columns([["x" * 500, "y"]], total=0, flexible=0) == ["x" * 500 + "  y"]
 
