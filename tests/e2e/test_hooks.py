@@ -18,23 +18,6 @@ from tests.harness import ROOT, Repo
 NOTES = "--notes=agent-sessions"
 
 
-@pytest.fixture
-def hooked(repo: Repo) -> Repo:
-    installer.install(str(repo.path))
-    repo.commit("before any session", files={"f": "0\n"})
-    return repo
-
-
-@pytest.fixture
-def store(hooked: Repo) -> Store:
-    return git_agent_session.open(str(hooked.path))
-
-
-@pytest.fixture
-def session(store: Store) -> str:
-    return store.start(goal="test the hooks", agent="codex").id
-
-
 def note(repo: Repo, commit: str = "HEAD") -> str:
     return repo.git("log", "-1", "--format=%N", NOTES, commit, "--").strip()
 

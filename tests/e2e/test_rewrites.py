@@ -9,29 +9,11 @@ import pytest
 
 import git_agent_session
 from git_agent_session.git import notes
-from git_agent_session.hooks import installer
 from git_agent_session.store import links
 from git_agent_session.store.store import Store
 from tests.harness import Repo
 
 NONE = {"GIT_AGENT_SESSION": "none"}
-
-
-@pytest.fixture
-def hooked(repo: Repo) -> Repo:
-    installer.install(str(repo.path))
-    repo.commit("before any session", files={"f": "0\n"})
-    return repo
-
-
-@pytest.fixture
-def store(hooked: Repo) -> Store:
-    return git_agent_session.open(str(hooked.path))
-
-
-@pytest.fixture
-def session(store: Store) -> str:
-    return store.start(goal="rewrite history", agent="codex").id
 
 
 def subjects(repo: Repo, store: Store, session: str) -> list[str]:
