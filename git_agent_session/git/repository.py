@@ -21,7 +21,7 @@ from git_agent_session.errors import CommitNotFound, NotARepository, StorageErro
 from git_agent_session.git.discover import SUPPORTED, Location, discover, foreign_format
 
 if TYPE_CHECKING:
-    from pygit2 import Commit, Oid, Tree
+    from pygit2 import Commit, Oid
 
 SESSIONS = "refs/agent-sessions/"
 
@@ -136,8 +136,8 @@ class Repository:
                 f"cannot write git objects: {one_line(e)}", hint="free disk space or make the repository writable"
             ) from e
 
-    def _write_tree(self, entries: Mapping[str, tuple[Oid, int]], base: Tree | None = None) -> Oid:
-        builder = self.raw.TreeBuilder(base) if base is not None else self.raw.TreeBuilder()
+    def _write_tree(self, entries: Mapping[str, tuple[Oid, int]]) -> Oid:
+        builder = self.raw.TreeBuilder()
         for name, (oid, mode) in entries.items():
             builder.insert(name, oid, mode)
         return builder.write()
