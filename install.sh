@@ -374,6 +374,7 @@ uninstall() {
 	say 'repositories keep their sessions and their hooks, which go on linking commits to sessions that are still open;'
 	say 'where you want the hooks out too,'
 	say 'run ./install.sh once more, then in each such repository: git agent-session uninstall'
+	say '(for those of install --global, anywhere: git agent-session uninstall --global)'
 }
 
 

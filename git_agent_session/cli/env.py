@@ -66,10 +66,10 @@ class Env:
 
     def remark_hooks(self) -> None:
         """Say on stderr when the git hooks are not installed here: then no commit will be linked."""
-        from git_agent_session.hooks.glance import in_place
+        from git_agent_session.hooks.glance import COMMAND, in_place
 
         repo = self.store.repo
-        if not in_place(repo.location, repo.config("core.hooksPath")):
+        if not in_place(repo.location, repo.config("core.hooksPath"), repo.config(COMMAND)):
             self.warn("hooks are not installed here, so commits will not be linked; run `git agent-session install`")
 
     # -- which session

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from git_agent_session.git.run import git, run
-from git_agent_session.hooks.manifest import KeyChange
+from git_agent_session.hooks.manifest import ConfigChange, KeyChange, digest
 from git_agent_session.hooks.steps import Action, Step
 
 HOOKS_PATH = "core.hooksPath"
@@ -124,6 +124,22 @@ def without_changes(data: bytes, changes: Sequence[KeyChange]) -> bytes:
         else:
             commands.append(("--fixed-value", "--replace-all", c.key, c.before, c.value))
     return _edited(data, commands)
+
+
+def restored(now: bytes, entry: ConfigChange) -> bytes:
+    """The configuration that holds `now` as it was before `entry`: whole if it is as we left it, else less our keys."""
+    if entry.before is not None and digest(now) == entry.after:
+        return entry.before
+    return without_changes(now, entry.keys)
+
+
+def contents(file: str) -> bytes:
+    """The bytes of a configuration file; none when there is no file. Raises OSError."""
+    try:
+        with open(file, "rb") as f:
+            return f.read()
+    except FileNotFoundError:
+        return b""
 
 
 def _edited(data: bytes, commands: Sequence[tuple[str, ...]]) -> bytes:

@@ -16,48 +16,30 @@ from dataclasses import dataclass
 from git_agent_session.errors import AgentSessionError, HookConflict
 from git_agent_session.hooks import config, plain, redirected
 from git_agent_session.hooks import manifest as manifests
-from git_agent_session.hooks.manifest import ConfigChange, KeyChange, Manifest, digest
+from git_agent_session.hooks.manifest import ConfigChange, KeyChange, Manifest, after_change, digest
 from git_agent_session.hooks.place import Place, find
+from git_agent_session.hooks.reach import seen_through, serving
+from git_agent_session.hooks.report import Plan, Report, carried_out, problem
 from git_agent_session.hooks.sources import HOOKS, LIBRARY, look, sources
-from git_agent_session.hooks.steps import NOTES, Action, Step, apply, denied, locked
+from git_agent_session.hooks.steps import Step
+from git_agent_session.hooks.user import is_ours
 
 PLAIN = "hooks"
 REDIRECTED = "hooks-path"
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What an install or uninstall did, or with `dry_run` would do; `mode` is `hooks`, `hooks-path` or None."""
-
-    repository: str
-    mode: str | None
-    dry_run: bool
-    actions: tuple[Action, ...]
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything was, or would be, different afterwards."""
-        return any(action.kind not in NOTES for action in self.actions)
-
-    def to_dict(self) -> dict[str, object]:
-        """For `--json`: `repository`, `mode`, `dry_run`, `changed`, `actions` (each `kind`, `path`, `detail`)."""
-        return {
-            "repository": self.repository,
-            "mode": self.mode,
-            "dry_run": self.dry_run,
-            "changed": self.changed,
-            "actions": [action.to_dict() for action in self.actions],
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
-    """Whether git runs our hooks here (`installed`), by which `mode`, and what another install would put right."""
+    """Whether git runs our hooks here (`installed`), by which `mode`, and what another install would put right.
+
+    `everywhere` is the mode of an install for all repositories, where that reaches this one (see `reach.serving`).
+    """
 
     repository: str
     installed: bool
     mode: str | None
     problems: tuple[str, ...]
+    everywhere: str | None = None
 
     def to_dict(self) -> dict[str, object]:
         """For `--json`."""
@@ -66,17 +48,8 @@ class Status:
             "installed": self.installed,
             "mode": self.mode,
             "problems": list(self.problems),
+            "everywhere": self.everywhere,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    mode: str | None
-    steps: tuple[Step, ...]
-
-    @property
-    def changes(self) -> bool:
-        return any(step.kind not in NOTES for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,48 +82,38 @@ def uninstall(start: str | None = None, *, dry_run: bool = False) -> Report:
 def status(start: str | None = None) -> Status:
     """Whether the hooks are in place in the repository around `start`. Raises NotARepository and GitError."""
     place = find(start)
+    settings = config.read(place.cwd, place.env)
+    everywhere = serving(settings)
     redirect = _redirect_in_force(place)
     mode = REDIRECTED if redirect else PLAIN
     folder = place.folder if redirect else place.hooks
-    effective = None if redirect else _effective(place)
+    effective = None if redirect else _effective(settings)
     running = [name for name in HOOKS if effective is None and _runs(os.path.join(folder, name))]
     problems: list[str] = []
     if effective is not None and _was_redirected(place):
         problems.append(f"core.hooksPath was set to {effective} since: git does not run the hooks")
     elif effective is not None and place.manifest() is not None:
         problems.append(f"core.hooksPath is {effective}: git does not run the hooks")
+    elif effective is not None and everywhere is None and any(is_ours(p.value) for p in settings.hooks_paths):
+        problems.append(f"core.hooksPath is {effective} here, where the install for all repositories does not reach")
     if running or place.manifest() is not None:
         try:
             plan = _plan_install(place)
-            problems += [_problem(action) for step in plan.steps for action in step.actions()]
+            problems += [problem(action) for step in plan.steps for action in step.actions()]
         except AgentSessionError as e:
             problems.append(e.line())
-    installed = len(running) == len(HOOKS)
-    return Status(place.common, installed, mode if running else None, tuple(problems))
+    # to an install of the repository's own the other one leaves its commits, unless core.hooksPath was set back since
+    aside = os.path.isfile(_library_of(place)) and (redirect or not _was_redirected(place))
+    installed = len(running) == len(HOOKS) or (everywhere is not None and not aside)
+    return Status(place.common, installed, mode if running else None, tuple(problems), everywhere)
 
 
-def _problem(action: Action) -> str:
-    if action.kind == "config":
-        return f"{action.path} is not {action.detail}"
-    return f"{action.path}: {action.detail or action.kind}"
+def _carried_out(place: Place, plan: Callable[[], Plan], verify: Callable[[Plan], None], *, dry_run: bool) -> Report:
+    common = place.common
+    return carried_out(plan, verify, repository=common, where=common, files=place.config_files(), dry_run=dry_run)
 
 
-def _carried_out(place: Place, plan: Callable[[], _Plan], verify: Callable[[_Plan], None], *, dry_run: bool) -> Report:
-    try:
-        todo = plan()
-        if todo.changes and not dry_run:
-            with locked(place.config_files()):
-                todo = plan()
-                apply(todo.steps, lambda: verify(todo))
-    except OSError as e:
-        raise denied(e, place.common) from e
-    actions = tuple(action for step in todo.steps for action in step.actions())
-    if not todo.changes:
-        actions = (Action("unchanged", place.common, "nothing to do"), *actions)
-    return Report(place.common, todo.mode, dry_run, actions)
-
-
-def _verify(place: Place, plan: _Plan) -> None:
+def _verify(place: Place, plan: Plan) -> None:
     if plan.mode == REDIRECTED and not _redirect_in_force(place):
         raise HookConflict(
             "core.hooksPath cannot be pointed at our hooks: an included configuration file sets it again",
@@ -163,8 +126,8 @@ def _redirect_in_force(place: Place) -> bool:
     return bool(paths) and place.is_ours(paths[-1].value)
 
 
-def _effective(place: Place) -> str | None:
-    paths = config.read(place.cwd, place.env).hooks_paths
+def _effective(settings: config.Settings) -> str | None:
+    paths = seen_through(settings.hooks_paths)
     return paths[-1].value if paths else None
 
 
@@ -180,7 +143,7 @@ def _runs(path: str) -> bool:
     return here is not None and here.ours and os.access(path, os.X_OK)
 
 
-def _plan_install(place: Place) -> _Plan:
+def _plan_install(place: Place) -> Plan:
     files = sources()
     known = place.manifest() or Manifest()
     settings = config.read(place.cwd, place.env)
@@ -199,7 +162,7 @@ def _plan_install(place: Place) -> _Plan:
     made = target is None and (known.made_hooks or not os.path.lexists(place.hooks))
     new = Manifest(made, _hashes(known, files), configs)
     steps = [*_bookkeeping(place, new), *_library(place, files[LIBRARY]), *hooks, *edits, *warnings]
-    return _Plan(PLAIN if target is None else REDIRECTED, tuple(steps))
+    return Plan(PLAIN if target is None else REDIRECTED, tuple(steps))
 
 
 def _hashes(known: Manifest, files: dict[str, bytes]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -220,8 +183,12 @@ def _bookkeeping(place: Place, new: Manifest) -> list[Step]:
     return [*steps, Step("write", path, data=new.to_bytes(), mode=mode, internal=True)]
 
 
+def _library_of(place: Place) -> str:
+    return os.path.join(place.folder, LIBRARY)
+
+
 def _library(place: Place, source: bytes) -> list[Step]:
-    path = os.path.join(place.folder, LIBRARY)
+    path = _library_of(place)
     here = look(path)
     if here is not None and here.data == source:
         return []
@@ -230,7 +197,8 @@ def _library(place: Place, source: bytes) -> list[Step]:
 
 
 def _target(place: Place, settings: config.Settings, known: Manifest) -> _Target | None:
-    paths = settings.hooks_paths
+    # hooks put into the repository go on running when the install for all repositories is taken out
+    paths = seen_through(settings.hooks_paths)
     if not paths:
         return _Target(place.hooks, place.local_config) if _needs_redirect(place) else None
     last = paths[-1]
@@ -295,29 +263,15 @@ def _configured(
     for file, wanted in changes.items():
         if not wanted:
             continue
-        now = _bytes(file)
+        now = config.contents(file)
         data = config.with_changes(now, wanted)
         name = place.relative(file)
-        entry = entries.get(name) or ConfigChange(name, now, digest(now), ())
-        replaced = {k.key for k in wanted}
-        keys = (*(k for k in entry.keys if k.key not in replaced), *wanted)
-        # as it was before: an install that was killed has written down what it then did not do
-        whole = entry.after == digest(now) or entry.before == now
-        before = entry.before if whole else None
-        entries[name] = ConfigChange(name, before, digest(data), keys)
+        entries[name] = after_change(entries.get(name), name, now, data, wanted)
         steps.append(Step("config", file, data=data, says=config.says(wanted, undone=False)))
     return tuple(entries.values()), steps
 
 
-def _bytes(path: str) -> bytes:
-    try:
-        with open(path, "rb") as f:
-            return f.read()
-    except FileNotFoundError:
-        return b""
-
-
-def _plan_uninstall(place: Place) -> _Plan:
+def _plan_uninstall(place: Place) -> Plan:
     files = sources()
     known = place.manifest()
     mode = None
@@ -326,7 +280,7 @@ def _plan_uninstall(place: Place) -> _Plan:
     steps = _unconfigured(place, known)
     steps += plain.taken_out(place.hooks, files, known or Manifest())
     steps += redirected.taken_out(place, known or Manifest(), files)
-    return _Plan(mode, tuple(steps))
+    return Plan(mode, tuple(steps))
 
 
 def _unconfigured(place: Place, known: Manifest | None) -> list[Step]:
@@ -334,10 +288,9 @@ def _unconfigured(place: Place, known: Manifest | None) -> list[Step]:
     steps = []
     entries = {entry.file: entry for entry in known.configs} if known else {}
     for file in place.config_files():
-        now = _bytes(file)
+        now = config.contents(file)
         entry = entries.get(place.relative(file)) or _seen(place, file, known)
-        whole = entry.before is not None and digest(now) == entry.after
-        data = entry.before if whole and entry.before is not None else config.without_changes(now, entry.keys)
+        data = config.restored(now, entry)
         if data != now:
             steps.append(Step("config", file, data=data, says=config.says(entry.keys, undone=True)))
     return steps

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ class KeyChange:
 
 @dataclass(frozen=True, slots=True)
 class ConfigChange:
-    """A configuration file (relative to the common folder) that was changed.
+    """A configuration file that was changed; `file` is relative to the common folder, the user's is absolute.
 
     `before` is all it held, None once that can no longer be put back as a whole; `after` is the hash of what it became.
     """
@@ -42,13 +43,29 @@ class ConfigChange:
         return next((k for k in self.keys if k.key == key), None)
 
 
+def after_change(
+    known: ConfigChange | None, file: str, now: bytes, data: bytes, keys: Sequence[KeyChange]
+) -> ConfigChange:
+    """What to write down of `file`, over what is `known` of it, when `keys` make `data` of the bytes `now`."""
+    entry = known or ConfigChange(file, now, digest(now), ())
+    replaced = {k.key for k in keys}
+    # as it was before: an install that was killed has written down what it then did not do
+    whole = entry.after == digest(now) or entry.before == now
+    kept = (k for k in entry.keys if k.key not in replaced)
+    return ConfigChange(file, entry.before if whole else None, digest(data), (*kept, *keys))
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One installation: whether it made the hooks folder, the hashes of each hook put there, the configuration."""
+    """One installation: whether it made the hooks folder, the hashes of each hook put there, the configuration.
+
+    `made` are the paths, deepest last, that did not exist before an install for all repositories.
+    """
 
     made_hooks: bool = False
     files: tuple[tuple[str, tuple[str, ...]], ...] = ()
     configs: tuple[ConfigChange, ...] = ()
+    made: tuple[str, ...] = ()
 
     def hashes(self, name: str) -> tuple[str, ...]:
         """The hashes that the hook `name` had when it was put in place, newest first."""
@@ -60,7 +77,7 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """As JSON; bytes that are no UTF-8 in paths and values survive as escaped surrogates."""
-        document = {
+        document: dict[str, Any] = {
             "version": 1,
             "made_hooks": self.made_hooks,
             "files": {name: list(hashes) for name, hashes in self.files},
@@ -74,6 +91,8 @@ class Manifest:
                 for c in self.configs
             ],
         }
+        if self.made:
+            document["made"] = list(self.made)
         return json.dumps(document, indent=1).encode() + b"\n"
 
 
@@ -93,6 +112,7 @@ def parse(data: bytes) -> Manifest | None:
                 )
                 for c in document["configs"]
             ),
+            tuple(map(str, document.get("made", ()))),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -16,6 +16,7 @@ from git_agent_session.errors import AgentSessionError
 HOOKS = ("prepare-commit-msg", "post-commit", "post-rewrite", "post-merge")
 LIBRARY = "agent-session.sh"
 FORWARD = "forward"
+EVERYWHERE = "everywhere"
 MARKER = b"# git-agent-session hook"
 ASIDE = ".before-agent-session"
 PREVIOUS = "previous-hooks-path"
@@ -101,7 +102,7 @@ def sources() -> dict[str, bytes]:
     for folder in (os.path.join(package, "githooks"), os.path.join(os.path.dirname(package), "githooks")):
         if os.path.isfile(os.path.join(folder, LIBRARY)):
             try:
-                return {name: _bytes(os.path.join(folder, name)) for name in (*HOOKS, LIBRARY, FORWARD)}
+                return {name: _bytes(os.path.join(folder, name)) for name in (*HOOKS, LIBRARY, FORWARD, EVERYWHERE)}
             except OSError as e:
                 raise _missing(str(e)) from e
     raise _missing(f"no {LIBRARY}")

@@ -92,7 +92,7 @@ def denied(e: OSError, path: str) -> StorageError:
     """The error for a disk that refused to write `path`."""
     return StorageError(
         f"cannot write {e.filename if isinstance(e.filename, str) else path}: {e.strerror or e}; nothing was changed",
-        hint="make the repository writable and run the command again",
+        hint="make it writable and run the command again",
     )
 
 

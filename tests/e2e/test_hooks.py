@@ -262,7 +262,8 @@ def test_interactive_rebase_with_fixup_reword_and_a_new_commit_at_an_edit_stop(
     hooked.commit("fixup! one", files={"a": "2\n"})
     hooked.commit("two", files={"b": "1\n"}, env=none)
     hooked.commit("three", files={"c": "1\n"})
-    todo = 'sed -e "s/^pick \\([0-9a-f]*\\) two/edit \\1 two/" "$1" >"$1.x" && mv "$1.x" "$1"'
+    # newer gits write `pick <id> # two`
+    todo = 'sed -e "s/^pick \\([0-9a-f]*\\) \\(# \\)\\{0,1\\}two/edit \\1 two/" "$1" >"$1.x" && mv "$1.x" "$1"'
     env = {"GIT_SEQUENCE_EDITOR": editor(tmp_path, todo)["GIT_EDITOR"], "GIT_EDITOR": "true"}
     hooked.git("rebase", "-q", "-i", "--autosquash", "HEAD~4", env=env)
     fresh = hooked.commit("made at the stop", files={"d": "1\n"})

@@ -1010,6 +1010,7 @@ class TestReport:
             "installed": True,
             "mode": "hooks",
             "problems": [],
+            "everywhere": None,
         }
 
     def test_status_of_a_fresh_repository(self, repo: Repo) -> None:
