@@ -1,82 +1,210 @@
-"""Finds the secrets of `rules` in text and puts `[redacted: name]` in their place.
+"""Finds the secrets of the rules in text and puts `[redacted: name]` in their place.
 
 Agent hooks import this on every call: it loads `re` only when a marker is found and compiles only the rules whose
-marker it is. It keeps nothing of what it took out. It is a filter of known shapes, not a proof that a text is clean.
+marker it is. A pattern is tried where its marker stands and nowhere else, so text is never searched by patterns. It
+keeps nothing of what it took out. It is a filter of known shapes, not a proof that a text is clean.
 """
 
 from __future__ import annotations
 
-from git_agent_session.redact.rules import PASSWORD_MARKERS, PASSWORD_NAME, RULES, SECRET_MARKERS, SECRET_NAME, Rule
+from git_agent_session.redact.table import (
+    PASSWORD_MARKERS,
+    PASSWORD_NAME,
+    PII,
+    RULES,
+    SECRET_MARKERS,
+    SECRET_NAME,
+    TEXTS,
+    WORDS,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable
+    from collections.abc import Callable, Container, Iterable, Iterator
     from typing import Any
+
+    from git_agent_session.redact.table import Markers, Rule
+
+    Put = Callable[[str, str], str]
 
 # a secret taken out can lay bare the start of the one that was glued to it; more than this is no accident
 _PASSES = 8
 _DEPTH = 64
-_MARK = r"\[redacted: [a-z0-9-]{1,40}\]"
+# characters; no rule takes less out, and no token with a prefix is shorter
+_LEAST, _WORD = 8, 18
+# short texts come again and again (ids, paths, names of tools): so many of those found clean are known
+_KNOWN, _KNOWN_LENGTH = 4096, 256
 
-_WORDS = (
-    " password passwd passphrase pass pwd pw secret token key apikey api_key api-key access_token user username value "
-    "string str text none null nil undefined true false yes no required optional hidden redacted masked removed "
-    "changeme example placeholder sample todo tbd default empty unset dummy test x-oauth-basic "
-)
-_STARTS = (
-    *("your", "my_", "my-", "insert", "enter", "replace", "change", "example"),
-    *("placeholder", "fake", "dummy", "sample", "os.", "process.", "env.", "config.", "secrets.", "self.", "this."),
-)
-_BLANKS = ("xxxx", "***", "...", "\u2026", "\u2022\u2022")
+# everything that cannot stand within a token becomes a blank
+_SPLIT = bytes(c if chr(c) in "_.~-" or (c < 128 and chr(c).isalnum()) else 32 for c in range(256))
+_NO_LOWER = str.maketrans({"\u0130": "I"})
 
 
-_MARKERS = tuple(dict.fromkeys(marker for rule in RULES for marker in rule.markers))
+class Redactor:
+    """Redacts with the built-in rules and what is added to them.
 
-
-def redact(text: str) -> str:
-    """`text` with each secret replaced by `[redacted: rule-name]`; text without one comes back as it is.
-
-    Applying it again changes nothing. It never raises.
+    `off`: names of rules that are not used. `pii`: whether those for personal data are. `allowed` says of a value that
+    it stays. `name(kind, secret)` gives the words of a mark, `kind` where there is none. `extra(text, put)` finds
+    more, and puts `put(kind, secret)` in its place. An object must not be used by two threads at once.
     """
-    lower = text.lower()
-    # nearly every text ends here; a plain loop, since `any` over a generator takes four times as long
-    for marker in _MARKERS:
-        if marker in lower:
-            break
-    else:
+
+    __slots__ = ("_allowed", "_clean", "_extra", "_keys", "_name", "_off", "_texts")
+
+    def __init__(
+        self,
+        *,
+        off: Container[str] = (),
+        pii: bool = False,
+        allowed: Callable[[str], bool] | None = None,
+        name: Callable[[str, str], str] | None = None,
+        extra: Callable[[str, Put], str] | None = None,
+    ) -> None:
+        self._off = off
+        self._texts = TEXTS + PII if pii else TEXTS
+        self._allowed = allowed
+        self._name = name
+        self._extra = extra
+        self._clean: set[str] = set()
+        # key -> what it is written as, and what `_labels` says of it; none that holds a secret
+        self._keys: dict[str, tuple[str, str]] = {}
+
+    def text(self, text: str) -> str:
+        """`text` with each secret replaced by `[redacted: rule-name]`; text without one comes back as it is.
+
+        Applying it again changes nothing. It never raises.
+        """
+        if len(text) < _LEAST or text in self._clean:
+            return text
+        found = self._redacted(text)
+        if found == text and len(text) <= _KNOWN_LENGTH:
+            if len(self._clean) >= _KNOWN:
+                self._clean.clear()
+            self._clean.add(text)
+        return found
+
+    def value(self, obj: Any) -> Any:
+        """A copy of nested dicts, lists and tuples with every string redacted, keys too; a key that names a secret
+        (`password`, `api_key`) condemns its value as an assignment in text would."""
+        return self._value(obj, 0, "")
+
+    def _redacted(self, text: str) -> str:
+        for _ in range(_PASSES):
+            before = text
+            lower = _lowered(text)
+            for number in self._triggered(text, lower):
+                rule = RULES[number]
+                if rule[0] not in self._off and rule[5] in lower:
+                    found = self._apply(rule, text, lower)
+                    if found is not None:
+                        text = found
+                        lower = _lowered(text)
+            if self._extra is not None:
+                text = self._extra(text, self._put)
+            if text == before:
+                break
         return text
-    for _ in range(_PASSES):
-        before = text
-        lower = text.lower()
-        for rule in RULES:
-            if any(marker in lower for marker in rule.markers) and rule.also in lower:
-                text = _apply(rule, text)
-        if text == before:
-            break
-    return text
+
+    def _triggered(self, text: str, lower: str) -> list[int]:
+        """The rules of which a marker is there, in their order."""
+        numbers: set[int] = set()
+        _look(lower.encode("utf-8", "surrogatepass"), self._texts, numbers)
+        if len(text) >= _WORD:
+            words = text.encode("utf-8", "surrogatepass").translate(_SPLIT).split()
+            long = {word for word in words if len(word) >= _WORD}
+            if long:
+                _look(b" ".join(long), WORDS, numbers)
+        return sorted(numbers)
+
+    def _apply(self, rule: Rule, text: str, lower: str) -> str | None:
+        """The text without what the rule finds; None where it finds nothing."""
+        from git_agent_session.redact.judge import CHECKS
+
+        name, _, anywhere, back, markers, _, check, pattern = rule
+        judge = CHECKS[check] if check else None
+        match = _compiled(pattern).match
+        out: list[str] = []
+        done = 0
+        for place in _places(lower if anywhere else text, markers):
+            for start in range(max(done, place - back), place + 1):
+                found = match(text, start)
+                if found is not None:
+                    if (judge is None or judge(found)) and not self._stays(found[1]):
+                        out += (text[done : found.start(1)], self._put(name, found[1]))
+                        done = found.end(1)
+                    break
+        return "".join([*out, text[done:]]) if out else None
+
+    def _stays(self, secret: str) -> bool:
+        return self._allowed is not None and self._allowed(secret)
+
+    def _put(self, kind: str, secret: str) -> str:
+        return f"[redacted: {self._name(kind, secret) if self._name else kind}]"
+
+    # -- nested values
+
+    def _value(self, obj: Any, depth: int, labels: str) -> Any:
+        if isinstance(obj, str):
+            return self._named(labels, obj) if labels else self.text(obj)
+        if depth > _DEPTH and isinstance(obj, (dict, list, tuple)):
+            return "[redacted: nested-too-deep]"
+        if isinstance(obj, dict):
+            out: dict[Any, Any] = {}
+            for key, value in obj.items():
+                name, own = self._key(key) if isinstance(key, str) else (key, "")
+                out[_unused(name, out) if name in out else name] = self._value(value, depth + 1, own)
+            return out
+        if isinstance(obj, (list, tuple)):
+            return [self._value(item, depth + 1, labels) for item in obj]
+        return obj
+
+    def _key(self, key: str) -> tuple[str, str]:
+        found = self._keys.get(key)
+        if found is None:
+            found = (self.text(key), _labels(key))
+            if found[0] == key and len(key) <= 100:
+                if len(self._keys) >= _KNOWN:
+                    self._keys.clear()
+                self._keys[key] = found
+        return found
+
+    def _named(self, labels: str, value: str) -> str:
+        from git_agent_session.redact.judge import is_password, is_secret
+
+        value = self.text(value)
+        for label in labels.split():
+            if label not in self._off and (is_password if label == "password" else is_secret)(value, True, False):
+                return value if self._stays(value) else self._put(label, value)
+        return value
 
 
-def redact_value(obj: Any) -> Any:
-    """A copy of nested dicts, lists and tuples with every string redacted, keys too; a key that names a secret
-    (`password`, `api_key`) condemns its value as an assignment in text would."""
-    return _value(obj, 0)
+def _lowered(text: str) -> str:
+    """`text` in lower case, each character at its own place."""
+    lower = text.lower()
+    # one capital has two characters in lower case (Unicode's SpecialCasing.txt)
+    return lower if len(lower) == len(text) else text.translate(_NO_LOWER).lower()
 
 
-def _value(obj: Any, depth: int) -> Any:
-    if isinstance(obj, str):
-        return redact(obj)
-    if depth > _DEPTH and isinstance(obj, (dict, list, tuple)):
-        return "[redacted: nested-too-deep]"
-    if isinstance(obj, dict):
-        out: dict[Any, Any] = {}
-        for key, value in obj.items():
-            name, label = _name(key) if isinstance(key, str) else (key, "")
-            out[_unused(name, out)] = _named(label, value) if isinstance(value, str) else _value(value, depth + 1)
-        return out
-    if isinstance(obj, (list, tuple)):
-        return [_value(item, depth + 1) for item in obj]
-    return obj
+def _look(data: bytes, markers: Markers, numbers: set[int]) -> None:
+    """Add the rules of the markers that stand in `data`."""
+    for gate, gated in markers:
+        if gate in data:
+            for marker, of in gated:
+                if marker in data:
+                    numbers.update(of)
+
+
+def _places(text: str, markers: Iterable[str]) -> Iterable[int]:
+    """Where any of the markers stands, in order."""
+    found = [_all(text, marker) for marker in markers if marker in text]
+    return found[0] if len(found) == 1 else sorted({place for places in found for place in places})
+
+
+def _all(text: str, marker: str) -> Iterator[int]:
+    place = text.find(marker)
+    while place >= 0:
+        yield place
+        place = text.find(marker, place + 1)
 
 
 def _unused(name: Any, taken: dict[Any, Any]) -> Any:
@@ -86,22 +214,6 @@ def _unused(name: Any, taken: dict[Any, Any]) -> Any:
     return unused
 
 
-# key -> what it is written as, and what `_labels` says of it: the same few come again and again; none with a secret
-_names: dict[str, tuple[str, str]] = {}
-_NAMES = 1000
-
-
-def _name(key: str) -> tuple[str, str]:
-    found = _names.get(key)
-    if found is None:
-        found = (redact(key), _labels(key))
-        if found[0] == key and len(key) <= 100:
-            if len(_names) >= _NAMES:
-                _names.clear()
-            _names[key] = found
-    return found
-
-
 def _labels(key: str) -> str:
     """The kinds of secret that a value under this key may be, separated by blanks."""
     lower = key.lower()
@@ -109,17 +221,9 @@ def _labels(key: str) -> str:
     fits = [
         label
         for label, markers, pattern in kinds
-        if any(m in lower for m in markers) and _compiled(pattern).search(key)
+        if any(m in lower for m in markers) and _compiled(pattern).search(key[-200:])
     ]
     return " ".join(fits)
-
-
-def _named(labels: str, value: str) -> str:
-    value = redact(value)
-    for label in labels.split():
-        if (_is_password if label == "password" else _is_secret)(value, True, False):
-            return f"[redacted: {label}]"
-    return value
 
 
 _patterns: dict[str, re.Pattern[str]] = {}
@@ -134,128 +238,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return found
 
 
-def _apply(rule: Rule, text: str) -> str:
-    check = _CHECKS.get(rule.check)
-    mark = f"[redacted: {rule.name}]"
-    out, done = [], 0
-    for match in _compiled(rule.pattern).finditer(text):
-        start, end = match.span(1)
-        if check is None or check(match):
-            out += [text[done:start], mark]
-            done = end
-    return "".join([*out, text[done:]]) if out else text
-
-
-def _literal(match: re.Match[str]) -> bool:
-    return not _is_substitution(match[1].lower())
-
-
-def _header(match: re.Match[str]) -> bool:
-    value = match[1]
-    word = value.isalpha() and (value.islower() or value.istitle()) and len(value) < 20
-    return not word and not _is_placeholder(value)
-
-
-def _bearer(match: re.Match[str]) -> bool:
-    return not _is_placeholder(match[1]) and not _is_wordy(match[1])
-
-
-def _password_value(match: re.Match[str]) -> bool:
-    return _is_password(match[1], *_style(match))
-
-
-def _secret_value(match: re.Match[str]) -> bool:
-    return _is_secret(match[1], *_style(match))
-
-
-def _option(match: re.Match[str]) -> bool:
-    """`--password VALUE` and `--token VALUE`: an argument is a literal, as if it stood between quotes."""
-    name = match.string[match.start() : match.start(1)].lower()
-    judge = _is_password if any(m in name for m in PASSWORD_MARKERS) else _is_secret
-    return judge(match[1], True, False)
-
-
-def _style(match: re.Match[str]) -> tuple[bool, bool]:
-    """How a value is assigned: between quotes, and as a shell does it (`NAME=value`, capitals, no blanks)."""
-    head = match.string[match.start() : match.start(1)]
-    return head[-1] in "\"'`", head.isupper() and head.rstrip("\"'`\\").endswith("=") and " " not in head
-
-
-def _is_password(value: str, quoted: bool, shell: bool) -> bool:
-    value = _compiled(_MARK).sub("", value)
-    if _is_placeholder(value) or _is_path(value):
-        return False
-    digit = any(c.isdigit() for c in value)
-    if not digit and "password" in value.lower() and _is_wordy(value):
-        return False
-    if quoted or shell:
-        # several words are a message about passwords; a passphrase of plain words is not told from it
-        return value.count(" ") < (3 if digit else 1) and len(value) >= (4 if digit else 6)
-    symbol = any(c in "!@#$%^" for c in value[1:])
-    return len(value) >= 6 and (digit or symbol) and any(c.isalpha() for c in value) and not _is_code(value)
-
-
-def _is_secret(value: str, quoted: bool, shell: bool) -> bool:
-    value = _compiled(_MARK).sub("", value)
-    if len(value) < 6 or " " in value or "*" in value or _is_placeholder(value) or _is_path(value) or _is_code(value):
-        return False
-    if value.lower().startswith(("sha1-", "sha256-", "sha384-", "sha512-", "sha256:", "sha512:")):
-        return False
-    letters = sum(c.isalpha() for c in value)
-    digits = sum(c.isdigit() for c in value)
-    if shell:
-        return (letters > 0 and not value.replace("_", "").isalpha()) or len(value) >= 16 or value.islower()
-    if len(value) < 8 or len(set(value)) < 6 or _is_wordy(value):
-        return False
-    # letters alone are as a rule a name
-    return letters > 0 and (digits > 0 or (quoted and len(value) >= 32))
-
-
-def _is_placeholder(value: str) -> bool:
-    """Whether `value` stands for a secret instead of being one: `changeme`, `<token>`, `${VAR}`, `xxxxxx`."""
-    lower = value.strip().lower()
-    return not lower or f" {lower} " in _WORDS or lower.startswith(_STARTS) or _is_substitution(lower)
-
-
-def _is_substitution(lower: str) -> bool:
-    if lower.startswith(("<", "{", "%", "(", "[redacted")) or any(blank in lower for blank in _BLANKS):
-        return True
-    # `$NAME`, `${NAME}`, `$(command)`; `$2b$…` is a password's hash
-    return len(set(lower)) == 1 or (lower[0] == "$" and not lower[1:2].isdigit())
-
-
-def _is_path(value: str) -> bool:
-    if value.startswith(("./", "../", "~/", "http://", "https://", "file:")) or value[1:3] in (":\\", ":/"):
-        return True
-    return value[0] == "/" and all(map(_is_wordy, value[1:].split("/")))
-
-
-def _is_code(value: str) -> bool:
-    """Whether a bare value is a name, a member or a call (`self.token2`, `get_token(…)`), not a literal."""
-    if any(c in value for c in "(){}[]") or value[0] in "=!*&|.:+-":
-        return True
-    parts = value.split(".")
-    return len(parts) > 1 and all(part.isidentifier() and _is_wordy(part) for part in parts)
-
-
-def _is_wordy(value: str) -> bool:
-    """Whether every part between separators is a word, a short number, or a word and a short number."""
-    for separator in "_.-/:+= ":
-        value = value.replace(separator, "\n")
-    for part in value.split("\n"):
-        word = part.rstrip("0123456789")
-        if len(part) - len(word) > 4 or not (
-            not word or (word.isalpha() and (word[1:].islower() or word.isupper() or len(word) == 1))
-        ):
-            return False
-    return True
-
-
-_CHECKS: dict[str, Callable[[re.Match[str]], bool]] = {
-    "literal": _literal,
-    "header": _header,
-    "bearer": _bearer,
-    "option": _option,
-    "password-value": _password_value,
-    "secret-value": _secret_value,
-}
+_default = Redactor()
+redact = _default.text
+redact_value = _default.value

@@ -1,0 +1,115 @@
+"""Tells the secrets of one session apart: the first of a kind is `[redacted: kind]`, the next one `[redacted: kind 2]`.
+
+The numbers must be the same in every hook call of a session, each a process of its own, several at once. They are not
+stored: `<shared>/capture/<session id>.secrets` has a line for each secret, its kind and a keyed digest, and a secret's
+number is its place among those of its kind. Lines are only ever appended, so a number never changes and no lock is
+needed. The key is 32 random bytes in `<shared>/redact.key`; without it a digest tells nothing, and no secret is kept.
+"""
+
+from __future__ import annotations
+
+import os
+
+KEY = "redact.key"
+KEY_BYTES = 32
+# past this no more is told apart: an agent that makes up secrets cannot fill the disk
+FILE_BYTES = 512 * 1024
+_TRIES = 3
+
+
+class SessionNames:
+    """Called with a kind and a secret, it gives the words of the mark; just the kind where it cannot read or write."""
+
+    __slots__ = ("_known", "_path", "_shared")
+
+    def __init__(self, shared: str, session_id: str) -> None:
+        self._shared = shared
+        self._path = os.path.join(shared, "capture", f"{session_id}.secrets")
+        self._known: dict[str, int] = {}
+
+    def __call__(self, kind: str, secret: str) -> str:
+        try:
+            number = self._number(f"{kind} {self._digest(secret)}")
+        except OSError:
+            number = 1
+        return kind if number < 2 else f"{kind} {number}"
+
+    def _number(self, line: str) -> int:
+        """The secret's number; 1 where it could not be written down."""
+        known = self._known.get(line)
+        if known is not None:
+            return known
+        for _ in range(_TRIES):
+            data = _read(self._path, FILE_BYTES)
+            self._known = _numbered(data)
+            if line in self._known:
+                return self._known[line]
+            if len(data) >= FILE_BYTES:
+                break
+            # the first newline ends a line that a full disk has cut short
+            _append(self._path, f"\n{line}\n".encode())
+        return self._known.setdefault(line, 1)
+
+    def _digest(self, secret: str) -> str:
+        from _blake2 import blake2b
+
+        key = _key(os.path.join(self._shared, KEY))
+        return blake2b(secret.encode("utf-8", "surrogatepass"), digest_size=16, key=key).hexdigest()
+
+
+def _numbered(data: bytes) -> dict[str, int]:
+    """Each whole line of the file, and its number among those of its kind."""
+    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for line in data.decode("ascii", "replace").split("\n"):
+        kind, _, digest = line.partition(" ")
+        if len(digest) == 32 and line not in found:
+            counts[kind] = found[line] = counts.get(kind, 0) + 1
+    return found
+
+
+def _append(path: str, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    try:
+        fd = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        fd = os.open(path, flags, 0o600)
+    try:
+        os.write(fd, data)
+    finally:
+        os.close(fd)
+
+
+def _read(path: str, most: int) -> bytes:
+    try:
+        with open(path, "rb") as f:
+            return f.read(most)
+    except FileNotFoundError:
+        return b""
+
+
+def _key(path: str) -> bytes:
+    """The repository's key, made when there is none; of several processes that make one, the first wins."""
+    key = _read(path, KEY_BYTES)
+    if len(key) == KEY_BYTES:
+        return key
+    aside = f"{path}.{os.getpid()}.{os.urandom(3).hex()}"
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        try:
+            os.write(fd, os.urandom(KEY_BYTES))
+        finally:
+            os.close(fd)
+        # both refuse to replace what is there: rename on Windows, link elsewhere
+        (os.rename if os.name == "nt" else os.link)(aside, path)
+    except FileExistsError:
+        pass
+    finally:
+        if os.path.exists(aside):
+            os.unlink(aside)
+    key = _read(path, KEY_BYTES)
+    if len(key) != KEY_BYTES:
+        raise OSError(f"{path} holds no key")
+    return key
