@@ -98,6 +98,16 @@ def names(values: Mapping[str, Any]) -> dict[str, str]:
     return dict(short[:MAX_NAMES])
 
 
+def cost(values: Mapping[str, Any]) -> Doc:
+    """Where costs come from (`by`, a text) and the models that have none (`unpriced`, names)."""
+    out: Doc = {}
+    if isinstance(values.get("by"), str):
+        out["by"] = cut(values["by"], MAX_NAME)
+    if isinstance(values.get("unpriced"), list):
+        out["unpriced"] = tags(values["unpriced"])[:MAX_NAMES]
+    return out
+
+
 def sane(doc: Mapping[str, Any]) -> Doc:
     """The state in `doc` with only what has the right type and size; keys that are not known stay while there is room.
 
@@ -160,5 +170,6 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "agent": lambda v: names(v) if isinstance(v, dict) else None,
     "counts": _counts,
     "usage": _usage,
+    "cost": lambda v: cost(v) if isinstance(v, dict) else None,
     "meta": lambda v: merged({}, plain(v)) if isinstance(v, dict) else None,
 }

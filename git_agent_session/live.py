@@ -22,7 +22,14 @@ RECENT_BYTES = 64 * 1024
 
 # the agent's own session id in the environment of the shell it runs, and what marks that shell as the agent's own
 # (an IDE's terminal has the id alone)
-AGENT_VARIABLES = (("claude-code", "CLAUDE_CODE_SESSION_ID", "CLAUDE_CODE_CHILD_SESSION"),)
+AGENT_VARIABLES = (
+    ("claude-code", "CLAUDE_CODE_SESSION_ID", "CLAUDE_CODE_CHILD_SESSION"),
+    ("codex", "CODEX_THREAD_ID", "CODEX_THREAD_ID"),
+    ("copilot", "COPILOT_AGENT_SESSION_ID", "COPILOT_AGENT_SESSION_ID"),
+    # set by our plugin
+    ("opencode", "OPENCODE_SESSION_ID", "OPENCODE_SESSION_ID"),
+    ("pi", "PI_SESSION_ID", "PI_SESSION_ID"),
+)
 
 
 def prepare(shared: str) -> None:
@@ -128,13 +135,18 @@ def push_recent(private: str, session_id: str) -> None:
 
 
 def of_agent(shared: str, env: Mapping[str, str]) -> str | None:
-    """The session that the agent running this process has opened, by the agent's own id in the environment."""
+    """The session that the agent running this process has opened, by the agent's own id in the environment.
+
+    An agent that another one started inherits the other's ids: the one that came last counts, if it is open.
+    """
+    best, newest = None, -1
     for agent_type, variable, mark in AGENT_VARIABLES:
-        if env.get(mark) and env.get(variable):
-            found = native(shared, agent_type, env[variable])
-            if found:
-                return found
-    return None
+        if env.get(mark) and env.get(variable) and (found := native(shared, agent_type, env[variable])):
+            path = _native_path(shared, agent_type, env[variable])
+            came = os.stat(path).st_mtime_ns if path else 0
+            if best is None or (came > newest and is_open(shared, found)):
+                best, newest = found, came
+    return best
 
 
 def _native_path(shared: str, agent_type: str, native_id: str) -> str | None:

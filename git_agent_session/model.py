@@ -295,6 +295,9 @@ def _usage(state: State, event: Event) -> None:
         value = event.data.get(key)
         if bounds.is_amount(value) and bounds.is_amount(total := usage.get(key, 0) + value):
             usage[key] = round(total, 6) if key == "cost_usd" else total
+    known = bounds.cost({k: event.data[k] for k in ("by", "unpriced") if k in event.data})
+    if known:
+        state.doc["cost"] = {**state.doc.get("cost", {}), **known}
 
 
 def _model(state: State, event: Event) -> None:
@@ -307,14 +310,9 @@ def _phase(state: State, event: Event) -> None:
     _take(state.doc, event.data, "phase")
 
 
-USAGE_KEYS = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "cost_usd",
-    "duration_ms",
-)
+# `reasoning_tokens` are a part of the output's; input is what neither came from the cache nor went into it
+TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+USAGE_KEYS = (*TOKENS, "cost_usd", "duration_ms")
 
 # always there, so that a reader need not ask; later kinds add their own
 COUNTS = ("events", "messages", "tools", "interactions", "commits", "snapshots", "metrics", "errors")
@@ -327,6 +325,8 @@ _COUNTED = {
     "metric": "metrics",
     "error": "errors",
     "compact": "compactions",
+    "interrupt": "interrupts",
+    "transcript": "chunks",
     "decision": "decisions",
 }
 

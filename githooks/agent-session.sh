@@ -5,6 +5,8 @@
 # nothing here starts a process. What they print goes nowhere; what goes wrong stands in hook.log.
 nl='
 '
+# zsh, called by another name than sh, would stop at a pattern that matches nothing
+[ -z "${ZSH_VERSION:-}" ] || emulate sh
 
 # Sets gitdir, common and shared; false where the plugin has no folder.
 agent_session_find() {
@@ -46,10 +48,12 @@ agent_session_pick() {
 			;;
 		esac
 	else
-		# an IDE's terminal has the id too; only a shell of the agent's own is marked as its child
-		if [ -n "${CLAUDE_CODE_CHILD_SESSION:-}" ]; then
-			agent_session_native claude-code "${CLAUDE_CODE_SESSION_ID:-}"
-		fi
+		# an editor's terminal has Claude's id too; only a shell of Claude's own is marked as its child
+		agent_session_native claude-code "${CLAUDE_CODE_CHILD_SESSION:-}" "${CLAUDE_CODE_SESSION_ID:-}"
+		agent_session_native codex "${CODEX_THREAD_ID:-}" "${CODEX_THREAD_ID:-}"
+		agent_session_native copilot "${COPILOT_AGENT_SESSION_ID:-}" "${COPILOT_AGENT_SESSION_ID:-}"
+		agent_session_native opencode "${OPENCODE_SESSION_ID:-}" "${OPENCODE_SESSION_ID:-}"
+		agent_session_native pi "${PI_SESSION_ID:-}" "${PI_SESSION_ID:-}"
 		if [ -z "$session" ] && [ -f "$gitdir/agent-session/active" ]; then
 			via=active
 			IFS= read -r session <"$gitdir/agent-session/active" || :
@@ -70,14 +74,20 @@ agent_session_pick() {
 	esac
 }
 
-# agent_session_native AGENT ID: the session that AGENT's own hooks opened for its session ID.
+# agent_session_native AGENT MARK ID: the open session that AGENT's own hooks opened for its session ID, where MARK says
+# that this is its shell. An agent that another one started inherits the other's ids: the one that came last counts.
 agent_session_native() {
-	case $2 in
+	[ -n "$2" ] || return 0
+	case $3 in
 	'' | .* | *[!A-Za-z0-9._-]*) return 0 ;;
 	esac
-	[ -f "$shared/native/$1/$2" ] || return 0
-	IFS= read -r session <"$shared/native/$1/$2" || :
-	via=agent
+	native=$shared/native/$1/$3 found=''
+	[ -f "$native" ] || return 0
+	# shellcheck disable=SC3013 # -nt: dash, busybox, bash, ksh and zsh have it
+	[ -z "$session" ] || [ "$native" -nt "$newest" ] || return 0
+	IFS= read -r found <"$native" || :
+	[ -z "$session" ] || [ -f "$shared/live/$found" ] || return 0
+	session=$found via=agent newest=$native
 }
 
 # The trailer setting as it was when the session opened; asked anew only where a config file is younger than that.
@@ -235,7 +245,14 @@ agent_session_picking() {
 
 # post-commit
 agent_session_committed() {
-	agent_session_find && ! agent_session_picking && agent_session_pick || return 0
+	agent_session_find && ! agent_session_picking || return 0
+	if ! agent_session_pick; then
+		# a session that was named, and is not open, is no doubt
+		case $via in
+		'' | active) agent_session_leave ;;
+		esac
+		return 0
+	fi
 	if [ -d "$gitdir/rebase-merge" ] || [ -d "$gitdir/rebase-apply" ]; then
 		# only a commit made by hand at a stop is new; a picked one keeps the links it has
 		last=''
@@ -249,7 +266,39 @@ agent_session_committed() {
 			;;
 		esac
 	fi
-	agent_session_made && agent_session_link
+	agent_session_made || return 0
+	# what an agent wrote is better evidence than the session that the user is in
+	if [ "$via" = active ] && agent_session_traced; then
+		agent_session_leave "$commit" active "$session"
+	else
+		agent_session_link
+	fi
+}
+
+# True when an agent has written files in this worktree, or is running a command in it.
+agent_session_traced() {
+	for file in "$gitdir/agent-session/traces"/touched.* "$gitdir/agent-session/traces"/head.*; do
+		[ ! -f "$file" ] || return 0
+	done
+	return 1
+}
+
+# agent_session_leave [COMMIT VIA SESSION]: leaves a commit to the evidence that needs more than a shell, and has it
+# looked at by a process that nobody waits for; without one, the next command that reads sessions does it.
+agent_session_leave() {
+	agent_session_traced && [ ! -d "$gitdir/rebase-merge" ] && [ ! -d "$gitdir/rebase-apply" ] || return 0
+	[ -n "${1:-}" ] || agent_session_head
+	printf '%s %s\n' "${2:-none}" "${3:-}" >"$gitdir/agent-session/traces/commit.${1:-$head}" ||
+		agent_session_log "post-commit: cannot write to $gitdir/agent-session/traces"
+	[ -f "$shared/python" ] || return 0
+	{
+		IFS= read -r python || :
+		IFS= read -r package || :
+	} <"$shared/python"
+	[ ! -x "$python" ] || ("$python" -I -c 'import sys
+sys.path.insert(0, sys.argv[1])
+from git_agent_session.agents.detach import look
+look(sys.argv[2:])' "$package" "$gitdir" "$common" "$PWD" >/dev/null 2>&1 </dev/null &)
 }
 
 # post-merge IS_SQUASH

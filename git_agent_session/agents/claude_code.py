@@ -1,106 +1,78 @@
-"""Claude Code: what its hook payloads say, as events. A pure function of payload and environment.
+"""Claude Code: what its hook payloads and its transcripts say.
 
 Payload fields and hook names are those of Claude Code 2.1.329, seen live, and of its hooks reference
-(https://code.claude.com/docs/en/hooks). Other agents run Claude's hooks as well (Copilot CLI, Cursor, Droid): those
-calls are told by the environment and refused. Nothing of the environment is stored but the version that Claude names
-itself by. Transcripts are `claude_transcript`'s.
+(https://code.claude.com/docs/en/hooks); transcripts from 2.0.74 on. Other agents run Claude's hooks as well (Copilot
+CLI, Cursor, Droid): those calls are told by payload and environment. Nothing of the environment is stored but the
+version that Claude names itself by.
 """
 
 from __future__ import annotations
 
 import os
-from binascii import crc32
 
-from git_agent_session import live
-from git_agent_session.agents.protocol import Capture
-from git_agent_session.codec import clean
-from git_agent_session.ids import event_id_from, new_event_id, timestamp
-from git_agent_session.redact.engine import redact
+from git_agent_session.agents import payload as read_
+from git_agent_session.agents.protocol import Capture, Found, Item, Source
+from git_agent_session.ids import event_id_from, is_timestamp, new_event_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from git_agent_session.agents.protocol import UsageReader
+    from git_agent_session.agents.protocol import Tally
+    from git_agent_session.agents.setup import Setup
     from git_agent_session.git.discover import Location
     from git_agent_session.model import Doc
 
     Payload = Mapping[str, Any]
 
 NAME = "claude-code"
-
-# characters; what is longer is cut, and says so
-TEXT = 256 * 1024
-SUMMARY = 2 * 1024
-ERROR = 1024
-PATH = 1024
-TITLE = 120
+TITLE = "Claude Code"
+# the variable that holds the process which writes the transcript
+PID = "CLAUDE_PID"
+# an interrupt and an error of the API reach no hook
+TELLS = ("error", "interrupt")
+SUBAGENTS = 1000
 
 # turns that the harness starts in the user's name (`promptSource: "system"` in the transcript)
 _HARNESS = (
-    "<task-notification",
-    "<system-reminder",
-    "<local-command",
-    "<command-name",
-    "<command-message",
-    "<bash-stdout",
-    "<teammate-message",
+    *("<task-notification", "<system-reminder", "<local-command", "<command-name", "<command-message"),
+    *("<bash-stdout", "<bash-input", "<teammate-message", "Caveat: The messages below"),
 )
 # keys that only payloads of other agents have
 _FOREIGN = ("sessionId", "conversation_id", "generation_id", "cursor_version", "toolName", "timestamp", "turn_id")
 # set by other agents that run Claude's hooks
 _FOREIGN_VARIABLES = (
-    "COPILOT_CLI",
-    "COPILOT_PROJECT_DIR",
-    "CURSOR_AGENT",
-    "CURSOR_VERSION",
-    "DROID_PROJECT_DIR",
-    "FACTORY_PROJECT_DIR",
-    "GEMINI_PROJECT_DIR",
+    *("COPILOT_CLI", "COPILOT_PROJECT_DIR", "CURSOR_AGENT", "CURSOR_VERSION"),
+    *("DROID_PROJECT_DIR", "FACTORY_PROJECT_DIR", "GEMINI_PROJECT_DIR"),
 )
-_PATH_KEYS = ("file_path", "notebook_path", "path")
-_SUMMARY_KEYS = ("command", "pattern", "query", "url", "skill", "description", "subject", "subagent_type", "prompt")
-# reasons of SessionEnd that are no normal end; all others are
-_END_STATUS = (
-    ("error", "error"),
-    ("crash", "error"),
-    ("fail", "error"),
-    ("interrupt", "aborted"),
-    ("abort", "aborted"),
-)
+_WRITERS = ("Write", "Edit", "MultiEdit", "NotebookEdit")
+
+
+# -- hooks
+
+
+def native_id(payload: Payload) -> str:
+    """See `protocol.Agent`."""
+    return read_.word(payload.get("session_id"))
 
 
 def translate(payload: Payload, env: Mapping[str, str], worktree: str | None = None) -> Capture | None:
-    """What one hook call says; None for another agent's call and for one that says nothing. Never raises on content."""
-    native_id, event = payload.get("session_id"), payload.get("hook_event_name")
-    if not isinstance(event, str) or not isinstance(native_id, str) or not is_own(payload, env):
+    """See `protocol.Agent`."""
+    event = payload.get("hook_event_name")
+    read = _EVENTS.get(event) if isinstance(event, str) else None
+    if read is None or not native_id(payload):
         return None
-    read = _EVENTS.get(event)
-    if read is None:
-        return None
-    capture = Capture(native_id, timestamp())
-    capture.agent = {k: v for k, v in (("version", _version(env)), ("model", _word(payload.get("model")))) if v}
-    path = payload.get("transcript_path")
-    if isinstance(path, str) and 0 < len(path) < 4096 and path.isprintable():
-        capture.notes["transcript"] = path
+    capture = read_.begin(native_id(payload), payload.get("transcript_path"))
+    known = (("version", _version(env)), ("model", read_.word(payload.get("model"))))
+    capture.agent = {k: v for k, v in known if v}
     read(capture, payload, worktree)
     return capture
 
 
 def folders(payload: Payload, env: Mapping[str, str]) -> list[str]:
-    """Where the call may belong, the likeliest first: where the agent was started, then where it is.
-
-    Where both are worktrees of one repository, the one that it is in counts.
-    """
-    given = (env.get("CLAUDE_PROJECT_DIR"), payload.get("cwd"))
-    return [folder for folder in given if isinstance(folder, str) and os.path.isabs(folder) and "\x00" not in folder]
-
-
-def began(payload: Payload, location: Location) -> bool:
-    """True when the agent's session is known in this repository."""
-    native_id = payload.get("session_id")
-    return isinstance(native_id, str) and live.native(location.shared, NAME, native_id) is not None
+    """Where the agent was started, then where it is; of two worktrees of a repository the one that it is in counts."""
+    return read_.absolute(env.get("CLAUDE_PROJECT_DIR"), payload.get("cwd"))
 
 
 def is_own(payload: Payload, env: Mapping[str, str]) -> bool:
@@ -111,8 +83,8 @@ def is_own(payload: Payload, env: Mapping[str, str]) -> bool:
     """
     if any(key in payload for key in _FOREIGN):
         return False
-    native_id = payload.get("session_id")
-    if env.get("CLAUDE_CODE_SESSION_ID", native_id) != native_id:
+    own_id = payload.get("session_id")
+    if not isinstance(own_id, str) or env.get("CLAUDE_CODE_SESSION_ID", own_id) != own_id:
         return False
     if env.get("CLAUDECODE") and env.get("CLAUDE_CODE_CHILD_SESSION"):
         return True
@@ -120,14 +92,7 @@ def is_own(payload: Payload, env: Mapping[str, str]) -> bool:
     if any(env.get(name) for name in _FOREIGN_VARIABLES) or not isinstance(path, str):
         return False
     folder, name = os.path.split(path)
-    return name == f"{native_id}.jsonl" and os.path.basename(os.path.dirname(folder)) == "projects"
-
-
-def usage_reader(transcript: str, env: Mapping[str, str]) -> UsageReader:
-    """The reader of the transcript at this path. Raises ValueError when the path is not one of Claude's."""
-    from git_agent_session.agents.claude_transcript import Transcript
-
-    return Transcript(transcript, env)
+    return name == f"{own_id}.jsonl" and os.path.basename(os.path.dirname(folder)) == "projects"
 
 
 def _session_start(capture: Capture, payload: Payload, worktree: str | None) -> None:
@@ -139,61 +104,66 @@ def _session_start(capture: Capture, payload: Payload, worktree: str | None) -> 
 
 
 def _prompt(capture: Capture, payload: Payload, worktree: str | None) -> None:
-    text = _text(payload.get("prompt"), TEXT)
-    if not text or text.lstrip().startswith(_HARNESS):
+    said = read_.text(payload.get("prompt"))
+    if not said or said.lstrip().startswith(_HARNESS):
         return
     capture.prompts = True
-    capture.title = _title(text)
-    capture.add(_id(payload, "prompt", text), "message", {"role": "user", "text": text})
+    capture.title = read_.title(said)
+    event_id = read_.turn_id("prompt", read_.word(payload.get("prompt_id")), said)
+    capture.add(event_id, "message", {"role": "user", "text": said})
+
+
+def _before_tool(capture: Capture, payload: Payload, worktree: str | None) -> None:
+    if payload.get("tool_name") == "Bash":
+        capture.shell = "before"
 
 
 def _tool(capture: Capture, payload: Payload, worktree: str | None) -> None:
-    given = payload.get("tool_input")
-    given = given if isinstance(given, dict) else {}
-    response = payload.get("tool_response")
+    given, response = read_.table(payload.get("tool_input")), read_.table(payload.get("tool_response"))
     failed = payload.get("hook_event_name") == "PostToolUseFailure"
-    response = response if isinstance(response, dict) else {}
     stopped = payload.get("is_interrupt") is True or response.get("interrupted") is True
+    name = read_.word(payload.get("tool_name")) or "unknown"
     data: Doc = {
-        "name": _word(payload.get("tool_name")) or "unknown",
-        "paths": _paths(given, worktree),
-        "duration_ms": _whole(payload.get("duration_ms")),
+        "name": name,
+        "paths": read_.paths(given, worktree),
+        "duration_ms": read_.whole(payload.get("duration_ms")),
         "outcome": "interrupted" if stopped else "error" if failed else "ok",
-        "summary": next((s for key in _SUMMARY_KEYS if (s := _text(given.get(key), SUMMARY))), ""),
-        "agent_id": _word(payload.get("agent_id")),
+        "summary": read_.summary(given),
+        "agent_id": read_.word(payload.get("agent_id")),
     }
     if failed:
-        data["error"] = _text(payload.get("error"), ERROR)
-    used = _word(payload.get("tool_use_id"))
+        data["error"] = read_.text(payload.get("error"), read_.ERROR)
+    elif name in _WRITERS:
+        capture.wrote = read_.paths(given, worktree)
+    used = read_.word(payload.get("tool_use_id"))
     capture.add(event_id_from("tool", used) if used else new_event_id(), "tool", data)
 
 
 def _stop(capture: Capture, payload: Payload, worktree: str | None) -> None:
     capture.settle = True
-    if text := _text(payload.get("last_assistant_message"), TEXT):
-        capture.add(_id(payload, "answer", text), "message", {"role": "assistant", "text": text})
+    if said := read_.text(payload.get("last_assistant_message")):
+        event_id = read_.turn_id("answer", read_.word(payload.get("prompt_id")), said)
+        capture.add(event_id, "message", {"role": "assistant", "text": said})
 
 
 def _subagent(capture: Capture, payload: Payload, worktree: str | None) -> None:
-    agent_id, kind = _word(payload.get("agent_id")), _word(payload.get("agent_type"))
+    agent_id, kind = read_.word(payload.get("agent_id")), read_.word(payload.get("agent_type"))
     if not agent_id or not kind:
         return  # compaction runs agents of its own, without a type
     action = "start" if payload.get("hook_event_name") == "SubagentStart" else "stop"
     data = {"action": action, "agent_id": agent_id, "type": kind}
-    capture.add(event_id_from("agent", action, agent_id, _word(payload.get("prompt_id"))), "agent", data)
+    capture.add(event_id_from("agent", action, agent_id, read_.word(payload.get("prompt_id"))), "agent", data)
 
 
 def _compacted(capture: Capture, payload: Payload, worktree: str | None) -> None:
     capture.settle = True
-    summary = _text(payload.get("compact_summary"), TEXT)
-    data = {"trigger": _word(payload.get("trigger")), "summary": summary}
-    capture.add(_id(payload, "compact", summary), "compact", data)
+    summary = read_.text(payload.get("compact_summary"))
+    data = {"trigger": read_.word(payload.get("trigger")), "summary": summary}
+    capture.add(read_.turn_id("compact", read_.word(payload.get("prompt_id")), summary), "compact", data)
 
 
 def _session_end(capture: Capture, payload: Payload, worktree: str | None) -> None:
-    capture.settle = True
-    capture.reason = _word(payload.get("reason")) or "other"
-    capture.ends = next((status for word, status in _END_STATUS if word in capture.reason.lower()), "completed")
+    read_.end(capture, payload.get("reason"))
 
 
 _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
@@ -211,39 +181,6 @@ _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
 HOOKS = tuple(_EVENTS)
 
 
-def _id(payload: Payload, what: str, text: str) -> str:
-    """The id of what a turn says: a prompt id can carry several texts, such as one for each forced turn."""
-    turn = _word(payload.get("prompt_id"))
-    return event_id_from(what, turn, f"{crc32(text.encode('utf-8', 'replace')):08x}") if turn else new_event_id()
-
-
-def _text(value: object, limit: int) -> str:
-    """`value` cleaned, without secrets, at most `limit` characters; "" when it is no text."""
-    if not isinstance(value, str) or not value:
-        return ""
-    # more than is kept, so that a secret which the cut would halve is still known as one
-    out = redact(clean(value[: 2 * limit], 2 * limit))
-    if len(value) <= 2 * limit:
-        return clean(out, limit)
-    return f"{out[:limit]}… [cut: {len(value) - limit} characters]"
-
-
-def _word(value: object, limit: int = 200) -> str:
-    """A name of the agent's own, such as an id or a model; "" when it is none."""
-    return " ".join(clean(value, limit).split()) if isinstance(value, str) and len(value) <= limit else ""
-
-
-def _whole(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 << 53:
-        return None
-    return int(value)
-
-
-def _title(text: str) -> str:
-    line = " ".join(text.strip().partition("\n")[0].split())
-    return line if len(line) <= TITLE else line[: TITLE - 1].rstrip() + "…"
-
-
 def _version(env: Mapping[str, str]) -> str:
     """`claude-code_2-1-329_harness` names its version."""
     name, _, rest = env.get("AI_AGENT", "").partition("_")
@@ -251,24 +188,163 @@ def _version(env: Mapping[str, str]) -> str:
     return ".".join(numbers) if name == NAME and len(numbers) == 3 and all(n.isdecimal() for n in numbers) else ""
 
 
-def _paths(given: Mapping[str, Any], worktree: str | None) -> list[str]:
-    found = []
-    for key in _PATH_KEYS:
-        path = given.get(key)
-        if isinstance(path, str) and path and "\x00" not in path:
-            found.append(_text(_relative(path, worktree), PATH))
-    return found
+# -- settings, resuming
 
 
-def _relative(path: str, worktree: str | None) -> str:
-    """`path` from the worktree's top; outside of it from the home folder, whose name is not for others."""
-    if not os.path.isabs(path):
-        return path
-    path = os.path.normpath(path)
-    for top, mark in ((worktree, ""), (os.path.expanduser("~"), "~/")):
-        for base in dict.fromkeys((top, os.path.realpath(top))) if top and top != os.sep else ():
-            if path == base:
-                return mark.rstrip("/") or "."
-            if path.startswith(base.rstrip(os.sep) + os.sep):
-                return (mark + path[len(base.rstrip(os.sep)) + 1 :]).replace(os.sep, "/")
-    return path
+def setup() -> Setup:
+    """See `protocol.Installable`. The time limit: without one Claude ends SessionEnd hooks after 1.5 seconds."""
+    from git_agent_session.agents.setup import Setup
+
+    return Setup(
+        program="claude",
+        home=("CLAUDE_CONFIG_DIR", ".claude"),
+        files={"project": ".claude/settings.json", "local": ".claude/settings.local.json", "user": "settings.json"},
+        form="groups",
+        events=HOOKS,
+        handler=lambda command, event: {"type": "command", "command": command, "timeout": 20},
+    )
+
+
+def resume(native_id: str) -> list[str]:
+    """See `protocol.Resumable`."""
+    return ["claude", "--resume", native_id]
+
+
+# -- transcripts
+
+_TOKENS = (
+    ("input_tokens", "input_tokens"),
+    ("output_tokens", "output_tokens"),
+    ("cache_read_tokens", "cache_read_input_tokens"),
+    ("cache_write_tokens", "cache_creation_input_tokens"),
+)
+# what a record is when it says something of the work; the rest Claude writes for itself
+_KEPT = ("user", "assistant", "summary", "system", "pr-link")
+# a record's fields that repeat in every one, or hold whole files
+_DROPPED = ("toolUseResult", "thinkingMetadata", "todos", "permissionMode", "userType", "slug", "entrypoint")
+
+
+def sources(path: str, env: Mapping[str, str]) -> list[Source]:
+    """See `protocol.Recorded`: subagents' transcripts lie in a folder beside the session's own."""
+    projects = os.path.realpath(os.path.join(_home(env), "projects"))
+    real = os.path.realpath(path)
+    below = os.path.relpath(real, projects).split(os.sep)
+    if len(below) != 2 or below[0] == os.pardir or not real.endswith(".jsonl"):
+        raise ValueError("the transcript does not lie in Claude's own folder: it is not read")
+    folder = os.path.join(real.removesuffix(".jsonl"), "subagents")
+    try:
+        names = sorted(n for n in os.listdir(folder) if n.endswith(".jsonl"))
+    except OSError:
+        names = []
+    inner = [Source(n.removeprefix("agent-").removesuffix(".jsonl"), os.path.join(folder, n)) for n in names]
+    return [Source("", real), *inner[:SUBAGENTS]]
+
+
+def kept(record: Doc, source: Source) -> Doc | None:
+    """See `protocol.Recorded`."""
+    if record.get("type") not in _KEPT or record.get("isMeta") is True:
+        return None
+    if record.get("type") == "system" and record.get("subtype") not in ("compact_boundary", "api_error"):
+        return None
+    return {k: v for k, v in record.items() if k not in _DROPPED}
+
+
+def items(record: Doc, source: Source) -> Iterator[Item]:
+    """See `protocol.Recorded`."""
+    at = record.get("timestamp")
+    at = at if isinstance(at, str) and is_timestamp(at) else ""
+    own_id, message = read_.word(record.get("uuid")), read_.table(record.get("message"))
+    if record.get("isMeta") is True:
+        return
+    if record.get("isApiErrorMessage") is True:
+        yield Item("error", own_id, at, _plain(message.get("content")))
+    elif record.get("type") == "assistant":
+        yield from _assistant(message, own_id, at)
+    elif record.get("type") == "user":
+        yield from _user(record, message, own_id, at)
+
+
+def _assistant(message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Item]:
+    for n, block in enumerate(_blocks(message.get("content"))):
+        kind = block.get("type")
+        block_id = f"{own_id}.{n}" if n else own_id
+        if kind == "text" and isinstance(block.get("text"), str) and block["text"].strip():
+            yield Item("answer", block_id, at, block["text"])
+        elif kind == "thinking" and isinstance(block.get("thinking"), str) and block["thinking"]:
+            yield Item("thinking", block_id, at, block["thinking"])
+        elif kind == "tool_use":
+            name, given = read_.word(block.get("name")), read_.table(block.get("input"))
+            yield Item("call", read_.word(block.get("id")), at, name=name, input=given)
+
+
+def _user(record: Doc, message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Item]:
+    content = message.get("content")
+    said = _plain(content)
+    if record.get("isCompactSummary") is True:
+        yield Item("compact", own_id, at, said)
+    elif said.startswith("[Request interrupted by user"):
+        yield Item("interrupt", own_id, at)
+    elif said and not said.lstrip().startswith(_HARNESS) and record.get("promptSource") != "system":
+        yield Item("prompt", own_id, at, said)
+    for block in _blocks(content):
+        if block.get("type") == "tool_result":
+            outcome = "error" if block.get("is_error") is True else "ok"
+            yield Item(
+                "result", read_.word(block.get("tool_use_id")), at, _plain(block.get("content")), outcome=outcome
+            )
+
+
+def _blocks(content: object) -> list[Mapping[str, Any]]:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
+
+
+def _plain(content: object) -> str:
+    texts = [b["text"] for b in _blocks(content) if b.get("type") == "text" and isinstance(b.get("text"), str)]
+    return "\n".join(texts)
+
+
+def count(record: Doc, tally: Tally, source: Source) -> None:
+    """See `protocol.Recorded`.
+
+    One record for each content block repeats its message's usage, so a message counts once, by (message id, request
+    id), and the last record wins. Input is without what the cache gave and took, output with reasoning.
+    """
+    if record.get("type") == "cost-state" and not source.name:
+        total, start = record.get("totalCostUSD"), record.get("startTime")
+        if isinstance(total, int | float):
+            tally.total_cost(total, start if isinstance(start, int) else 0)
+        return
+    message = record.get("message")
+    if record.get("type") != "assistant" or not isinstance(message, dict):
+        return
+    model, usage = read_.word(message.get("model")), message.get("usage")
+    if isinstance(usage, dict):
+        key = f"{message.get('id') or record.get('uuid')}:{record.get('requestId') or ''}"[:400]
+        at = record.get("timestamp")
+        tokens = {ours: usage.get(theirs) or 0 for ours, theirs in _TOKENS}
+        tally.message(key, at if isinstance(at, str) else "", "" if model.startswith("<") else model, tokens)
+    if not source.name and record.get("isSidechain") is not True:
+        tally.name(model=model, version=read_.word(record.get("version")))
+
+
+# -- what there was before
+
+
+def found(location: Location, env: Mapping[str, str]) -> Iterator[Found]:
+    """See `protocol.Importable`. A folder is named after the path that Claude was started in, signs made dashes."""
+    from git_agent_session.agents.history import below, named, where
+
+    for folder in named(os.path.join(_home(env), "projects"), location, _folder):
+        for path, modified in below(folder, ".jsonl"):
+            if where(path, "cwd", location):
+                yield Found(os.path.basename(path).removesuffix(".jsonl"), path, modified)
+
+
+def _folder(path: str) -> str:
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in path)
+
+
+def _home(env: Mapping[str, str]) -> str:
+    return env.get("CLAUDE_CONFIG_DIR") or os.path.join(os.path.expanduser("~"), ".claude")

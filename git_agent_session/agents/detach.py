@@ -51,6 +51,22 @@ def child(argv: list[str]) -> None:
         log(location.shared, f"settle {session_id[:8]}: {type(e).__name__}: {e}")
 
 
+def look(argv: list[str]) -> None:
+    """What post-commit starts: GIT_DIR COMMON_DIR WORKTREE. Looks at the commits it left; errors go to hook.log."""
+    from git_agent_session.agents.recorder import log
+    from git_agent_session.git.discover import Location
+
+    git_dir, common_dir, worktree = map(os.path.abspath, argv)
+    location = Location(git_dir, common_dir, worktree)
+    try:
+        from git_agent_session.git.repository import Repository
+        from git_agent_session.store import evidence
+
+        evidence.settle(Repository(location))
+    except BaseException as e:
+        log(location.shared, f"post-commit: {type(e).__name__}: {e}")
+
+
 def _fork(argv: list[str], cwd: str) -> None:
     pid = os.fork()
     if pid:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 
 from git_agent_session import journal, live
+from git_agent_session.agents import payload, traces
 from git_agent_session.agents.protocol import Draft
 from git_agent_session.ids import event_id_from, is_event_id, native_session_id
+from git_agent_session.redact.configured import redactor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 FOLDER = "capture"
 LOG = "hook.log"
 LOG_BYTES = 256 * 1024
+# characters of a text, by the key that it stands under
+LIMITS = {"summary": payload.SUMMARY, "error": payload.ERROR, "title": payload.TITLE, "paths": payload.PATH}
 
 
 def record(location: Location, agent: str, capture: Capture) -> str | None:
@@ -35,7 +39,9 @@ def record(location: Location, agent: str, capture: Capture) -> str | None:
     if known is None:
         if capture.ends:
             return None
-        return _begin(location, agent, capture)
+        known = _begin(location, agent, capture)
+        traces.leave(location, known, capture)
+        return known
     events = list(capture.events)
     if not live.is_open(shared, known):
         if capture.begins:
@@ -51,7 +57,8 @@ def record(location: Location, agent: str, capture: Capture) -> str | None:
     elif capture.ends:
         # paused, or ended by hand: only the ref knows
         capture.notes["ends"] = capture.ends
-    _append(shared, known, capture, events)
+    _append(location, known, capture, events)
+    traces.leave(location, known, capture)
     if capture.ends:
         live.replace(_mark(shared, known, "ended"), "")
         _unlink(_mark(shared, known, "begun"))
@@ -77,11 +84,13 @@ def _begin(location: Location, agent: str, capture: Capture) -> str:
     data: Doc = {"agent": {"type": agent, **capture.agent, "native_id": capture.native_id}}
     if capture.forked:
         data["meta"] = {"source": "fork"}
+        if is_event_id(capture.parent) and capture.parent != capture.native_id:
+            data["parent"] = native_session_id(agent, capture.parent)
     events = [Draft(event_id_from("start", capture.native_id), capture.at, "start", data), *capture.events]
     if _stored(location.common_dir, session_id):
         # from another clone, or from before `native` was lost: its start is known, and it may have ended
         events.insert(1, Draft(event_id_from("resume", capture.native_id, capture.at), capture.at, "resume", {}))
-    _append(shared, session_id, capture, events)
+    _append(location, session_id, capture, events)
     live.set_native(shared, agent, capture.native_id, session_id)
     _open(location, agent, capture, session_id)
     return session_id
@@ -117,15 +126,43 @@ def _open(location: Location, agent: str, capture: Capture, session_id: str) -> 
     live.push_recent(location.private, session_id)
 
 
-def _append(shared: str, session_id: str, capture: Capture, events: list[Draft]) -> None:
+def _append(location: Location, session_id: str, capture: Capture, events: list[Draft]) -> None:
+    shared = location.shared
     titled = _mark(shared, session_id, "titled")
     named = bool(capture.title) and not os.path.exists(titled)
     if named:
         events.append(Draft(event_id_from("title", capture.native_id), capture.at, "set", {"title": capture.title}))
-    if events and journal.append(shared, session_id, events) > journal.DRAIN_BYTES:
+    if not events:
+        return
+    redact = redactor(location, session_id, lambda problem: log(shared, problem))
+    for event in events:
+        event.data = cut(redact.value(event.data))
+    if journal.append(shared, session_id, events) > journal.DRAIN_BYTES:
         capture.settle = True
     if named:
         live.replace(titled, "")
+
+
+def cut(data: Doc) -> Doc:
+    """An event's data with texts that are too long cut, which say so. After redaction: a cut may halve a secret."""
+    out: Doc = {}
+    for key, value in data.items():
+        limit = LIMITS.get(key, payload.TEXT)
+        if isinstance(value, str) and len(value) > limit:
+            value = _cut(value, limit)
+        elif key == "paths" and isinstance(value, list):
+            value = [v[:limit] if isinstance(v, str) else v for v in value]
+        out[key] = value
+    return out
+
+
+def _cut(text: str, limit: int) -> str:
+    whole = len(text)
+    head, mark, rest = text.rpartition("… [cut: ")
+    if mark and rest.removesuffix(" characters]").isdecimal():
+        # it was longer than what was kept of it until here
+        whole = len(head) + int(rest.removesuffix(" characters]"))
+    return text if whole <= limit else f"{text[:limit]}… [cut: {whole - limit} characters]"
 
 
 def _end(capture: Capture) -> dict[str, str]:

@@ -1,13 +1,12 @@
-"""The heavy half of capture, in a process of its own: the batch commit, who the user is, tokens and model.
+"""The heavy half of capture, in a process of its own: batches, who the user is, the transcript, commits without hooks.
 
 Started at the start of a session, at the end of a turn, after a compaction and at the end. One process at a time works
-for a session; one that finds another at work leaves its notes, and the other goes round again. Amounts become events
-exactly once: what is about to be written stands in `<common dir>/agent-session/capture/<id>.json` before it is.
+for a session; one that finds another at work leaves its notes, and the other goes round again. The transcript is
+`reading`'s.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -17,16 +16,18 @@ from typing import TYPE_CHECKING
 from git_agent_session import journal, live, lock
 from git_agent_session.agents import recorder, registry
 from git_agent_session.agents.protocol import Draft
+from git_agent_session.agents.reading import Reading
 from git_agent_session.errors import StorageError
 from git_agent_session.git.discover import Location
 from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.ids import is_session_id, new_event_id, timestamp
-from git_agent_session.model import PAUSED, USAGE_KEYS, Doc
+from git_agent_session.model import PAUSED, Doc
+from git_agent_session.redact.configured import redactor
 from git_agent_session.store import drain as draining
-from git_agent_session.store import lookup
+from git_agent_session.store import evidence, lookup
 
 if TYPE_CHECKING:
-    from git_agent_session.agents.protocol import Agent, UsageReader
+    from git_agent_session.agents.protocol import Agent
 
 # seconds after the end at which a transcript is read again: its last lines come late
 LATE = (0.4, 0.8, 1.6, 3.0)
@@ -51,6 +52,7 @@ class Settle:
         self.folder = os.path.join(self.shared, recorder.FOLDER)
         self.repo = Repository(location)
         self._said: set[str] = set()
+        self.redactor = redactor(location, session_id, self._say)
 
     def run(self, notes: Mapping[str, str]) -> None:
         """Work until nobody has left any more notes. When another process is at it, leave them to that one."""
@@ -99,13 +101,27 @@ class Settle:
         if events:
             journal.append(self.shared, self.id, events)
         self._note_trailer()
-        memory = self._load(doc)
-        if path := notes.get("transcript"):
-            memory["transcript"] = path
-        self._read(memory, doc)
+        evidence.moved(self.repo, self.id, notes, hooks_off=getattr(self.agent, "HOOKS_OFF", False))
+        reading = Reading(self.agent, self.repo, doc, self.redactor.value, self._say)
+        sources = reading.sources(notes.get("transcript"))
+        reading.read(sources)
         if not live.is_open(self.shared, self.id):
-            self._read_late(memory, doc)
+            self._read_late(reading)
         draining.drain(self.repo, self.id)
+        evidence.settle(self.repo)
+
+    def _read_late(self, reading: Reading) -> None:
+        """Look again for a while after the end: a transcript's last lines come late."""
+        began = time.monotonic()
+        for second in LATE:
+            if self._waiting():
+                return
+            alive = _may_write(self.agent, os.environ)
+            if alive:
+                time.sleep(max(0.0, began + second - time.monotonic()))
+            reading.read(reading.sources())
+            if not alive:
+                return
 
     def _state(self) -> Doc | None:
         tip = self.repo.tip(SESSIONS + self.id)
@@ -123,129 +139,21 @@ class Settle:
         finally:
             os.close(fd)
 
-    # -- usage
-
-    def _read(self, memory: Doc, doc: Doc) -> None:
-        reader = self._reader(memory)
-        if reader is None:
-            return
-        try:
-            reader.read(memory, _Elsewhere(self.folder, self.id, doc))
-        except OSError as e:
-            self._say(f"the transcript cannot be read: {e.strerror}")
-        self._emit(memory)
-
-    def _read_late(self, memory: Doc, doc: Doc) -> None:
-        began = time.monotonic()
-        reader = self._reader(memory)
-        for second in LATE:
-            if reader is None or self._waiting():
-                return
-            alive = reader.may_grow()
-            if alive:
-                time.sleep(max(0.0, began + second - time.monotonic()))
-            self._read(memory, doc)
-            if not alive:
-                return
-
-    def _reader(self, memory: Doc) -> UsageReader | None:
-        path = memory.get("transcript")
-        if not isinstance(path, str):
-            return None
-        try:
-            return self.agent.usage_reader(path, os.environ)
-        except ValueError as e:
-            self._say(str(e))
-            return None
-
     def _say(self, text: str) -> None:
         if text not in self._said:
             self._said.add(text)
             recorder.log(self.shared, f"settle {self.id[:8]}: {text}")
 
-    def _emit(self, memory: Doc) -> None:
-        """Record what the totals gained over what is recorded, and a change of model or version; keep the memory."""
-        totals, recorded = memory.get("totals", {}), memory.get("recorded", {})
-        gained = {k: round(totals.get(k, 0) - recorded.get(k, 0), 6) for k in USAGE_KEYS if k in totals}
-        gained = {k: v for k, v in gained.items() if v}
-        who: Doc = {k: memory[k] for k in ("model", "version") if k in memory}
-        events = [Draft(new_event_id(), timestamp(), "usage", gained)] if gained else []
-        if who and who != memory.get("named"):
-            events.append(Draft(new_event_id(), timestamp(), "model", who))
-        if events:
-            memory["intent"] = [e.to_dict() for e in events]
-        memory["recorded"], memory["named"] = {**recorded, **{k: totals[k] for k in gained}}, who
-        self._save(memory)
-        self._carry_out(memory)
 
-    def _carry_out(self, memory: Doc) -> None:
-        """Append what was intended. A second time is harmless: the ids are the same."""
-        rows = memory.pop("intent", None)
-        if isinstance(rows, list) and rows:
-            events = []
-            for row in rows:
-                rest = dict(row)
-                events.append(Draft(rest.pop("id"), rest.pop("at"), rest.pop("kind"), rest))
-            journal.append(self.shared, self.id, events)
-            self._save(memory)
-
-    def _load(self, doc: Doc) -> Doc:
-        """The memory of earlier reads, its intent carried out. Lost, it starts from what the session has recorded."""
-        try:
-            with open(self._path, encoding="utf-8") as f:
-                memory = json.load(f)
-            if not isinstance(memory, dict):
-                raise ValueError("not a table")
-        except (OSError, ValueError) as e:
-            if not isinstance(e, FileNotFoundError):
-                self._say(f"{self._path} cannot be read, so the transcript is read anew: {e}")
-            usage = doc.get("usage")
-            return {"recorded": dict(usage) if isinstance(usage, dict) else {}}
-        self._carry_out(memory)
-        return memory
-
-    @property
-    def _path(self) -> str:
-        return os.path.join(self.folder, f"{self.id}.json")
-
-    def _save(self, memory: Doc) -> None:
-        live.replace(self._path, json.dumps(memory, separators=(",", ":")))
-
-
-class _Elsewhere:
-    """See `protocol.Elsewhere`: told by what this repository's other sessions have counted, when there is a doubt.
-
-    The doubtful are messages from before the session's start: it is a fork, or its hooks came later than it.
-    """
-
-    def __init__(self, folder: str, session_id: str, doc: Doc) -> None:
-        self.folder = folder
-        self.id = session_id
-        self.since = str(doc.get("started_at", ""))
-        self.forked = isinstance(doc.get("meta"), dict) and doc["meta"].get("source") == "fork"
-        self._others: list[Doc] | None = None
-
-    def counted(self, key: str, at: str) -> bool:
-        """See `protocol.Elsewhere`."""
-        if at >= self.since:
-            return False
-        return self.forked or any(key in memory.get("recent", ()) for memory in self.others())
-
-    def cost(self, start: int) -> float:
-        """See `protocol.Elsewhere`. A fork of a session that is not known here counts only what it adds later."""
-        costs = [m["cost"] for m in self.others() if isinstance(m.get("cost"), dict)]
-        found = [float(cost["total"]) for cost in costs if start and cost.get("start") == start]
-        return max(found, default=float("inf") if self.forked else 0.0)
-
-    def others(self) -> list[Doc]:
-        """The memories of the other sessions."""
-        if self._others is None:
-            self._others = []
-            for name in os.listdir(self.folder):
-                if name.endswith(".json") and name != f"{self.id}.json":
-                    with contextlib.suppress(OSError, ValueError):
-                        with open(os.path.join(self.folder, name), encoding="utf-8") as f:
-                            memory = json.load(f)
-                        if isinstance(memory, dict):
-                            self._others.append(memory)
-        return self._others
+def _may_write(agent: object, env: Mapping[str, str]) -> bool:
+    """False once the agent that writes the transcript is gone for sure."""
+    pid = env.get(getattr(agent, "PID", "") or "-", "")
+    if not pid.isdecimal() or os.name == "nt":
+        return True  # on Windows signal 0 is control-C
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True

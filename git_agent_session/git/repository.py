@@ -245,6 +245,14 @@ class Repository:
             return [], ""
         return paths[:most], patch_id
 
+    def blob_at(self, commit: Tip, path: str) -> str:
+        """The id of what stands at `path` in a project commit, "" for nothing."""
+        found = self._project_commit(commit)
+        try:
+            return str(found.tree[path].id) if found is not None else ""
+        except (KeyError, ValueError, UnicodeError, pygit2.GitError):
+            return ""
+
     def _project_commit(self, commit: Tip) -> Commit | None:
         try:
             found: object = self.raw.get(commit)

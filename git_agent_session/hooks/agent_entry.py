@@ -34,8 +34,7 @@ def main(argv: list[str]) -> int:
 def _take(name: str) -> None:
     from git_agent_session.agents import registry
 
-    agent = registry.load(name)
-    if agent is None:
+    if name not in registry.names():
         return _report(None, f"there is no agent {name[:40]!r}")
     data = _stdin()
     if len(data) > PAYLOAD:
@@ -46,13 +45,17 @@ def _take(name: str) -> None:
         return _report(None, f"{name}: the payload is no JSON: {e}")
     if not isinstance(payload, dict):
         return _report(None, f"{name}: the payload is no JSON object")
+    agent = registry.owner(name, payload, os.environ)
+    if agent is None:
+        return None
     for location in _locations(agent, payload):
         try:
             if _record(location, agent, payload):
                 return None
         except Exception as e:
             event = payload.get("hook_event_name")
-            return _report(location, f"{name} {event if isinstance(event, str) else ''}: {type(e).__name__}: {e}")
+            said = f"{agent.NAME} {event[:80] if isinstance(event, str) else ''}: {type(e).__name__}: {e}"
+            return _report(location, said)
     return None
 
 
@@ -73,6 +76,7 @@ def _record(location: Location, agent: Agent, payload: Mapping[str, Any]) -> boo
 
 
 def _locations(agent: Agent, payload: Mapping[str, Any]) -> list[Location]:
+    from git_agent_session import live
     from git_agent_session.git.discover import discover
 
     found: dict[str, Location] = {}
@@ -82,7 +86,8 @@ def _locations(agent: Agent, payload: Mapping[str, Any]) -> list[Location]:
             # a later folder in the same repository says which worktree
             found[os.path.realpath(location.common_dir)] = location
     # an agent that looks into a submodule stays the session of the repository where it began
-    return sorted(found.values(), key=lambda location: not agent.began(payload, location))
+    own_id = agent.native_id(payload)
+    return sorted(found.values(), key=lambda place: live.native(place.shared, agent.NAME, own_id) is None)
 
 
 def _stdin() -> bytes:
@@ -111,6 +116,11 @@ def parse(text: str) -> Any:
         value, end = scan(text, 0)
     except StopIteration:
         raise ValueError("no value") from None
+    except SystemError:
+        # the scanner takes its error from json.decoder, which is not loaded
+        import json
+
+        return json.loads(text)
     if end != len(text):
         raise ValueError(f"something follows the value at character {end}")
     return value

@@ -6,26 +6,26 @@ Nothing is written here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from git_agent_session import bounds, codec
 from git_agent_session.errors import UsageError
 from git_agent_session.ids import is_event_id, is_kind, new_event_id, timestamp
-from git_agent_session.model import OWN_KEYS, Doc, Event
+from git_agent_session.model import OWN_KEYS, Agent, Doc, Event
 from git_agent_session.redact.engine import redact_value
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 AGENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
-def event(kind: str, data: Mapping[str, Any], id: str = "") -> Event:
-    """A new event, now. Raises UsageError for a kind, an id, a key or a size that cannot be."""
+def event(kind: str, data: Mapping[str, Any], id: str = "", redact: Callable[[Any], Any] = redact_value) -> Event:
+    """A new event, now, without secrets. Raises UsageError for a kind, an id, a key or a size that cannot be."""
     if not is_kind(kind):
         raise UsageError(f"{_shown(kind)} is no kind of event", hint="use up to 64 letters, digits, . _ - and /")
     if id and not is_event_id(id):
         raise UsageError(f"{_shown(id)} is no event id", hint="use up to 200 letters, digits, . _ and -")
-    values: Doc = codec.clean_value(redact_value(table(data, "the data")))
+    values: Doc = codec.clean_value(redact(table(data, "the data")))
     for key in OWN_KEYS:
         if key in values:
             raise UsageError(f"the data of an event cannot have the key {key!r}", hint="use another name")
@@ -72,6 +72,18 @@ def tag(value: str) -> str:
     if not cleaned or "\n" in cleaned or "," in cleaned:
         raise UsageError(f"{cleaned!r} is no tag", hint="a tag is one line without commas")
     return cleaned
+
+
+def agent(agent: Agent | str) -> Agent:
+    """The agent, or one of the type that is given; raises UsageError for what cannot be one."""
+    who = Agent(type=agent) if isinstance(agent, str) else agent
+    if not isinstance(who, Agent):
+        raise UsageError(f"the agent must be a text or an Agent, not {type(who).__name__}", hint="such as claude-code")
+    for key in Agent.__slots__:
+        text(getattr(who, key), f"agent's {key}")
+    if who.type:
+        check(who.type, AGENT, "agent type", "such as claude-code")
+    return who
 
 
 def number(value: object) -> int | float:

@@ -17,7 +17,7 @@ from git_agent_session.git import notes
 from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.ids import is_session_id
 from git_agent_session.model import Doc, Event, Link, Session, State, fold
-from git_agent_session.store import links, lookup, rewrites
+from git_agent_session.store import evidence, links, lookup, rewrites
 from git_agent_session.store.drain import read_state, unseen
 from git_agent_session.store.seen import Seen, chain_events
 
@@ -363,9 +363,13 @@ class Reader:
         return Summary(state, commits, duration_ms(state), tools)
 
     def settle(self) -> None:
-        """Work in what hooks left about rewritten commits; where the repository cannot be written, do nothing."""
+        """Work in what git hooks left for later: rewritten commits, and those that they found no session for.
+
+        Where the repository cannot be written, do nothing.
+        """
         try:
             rewrites.settle(self.repo)
+            evidence.settle(self.repo)
         except (AgentSessionError, OSError):
             return
 

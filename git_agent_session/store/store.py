@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from git_agent_session import bounds, codec, journal, live
 from git_agent_session.errors import AgentSessionError, BrokenSession, SessionState, StorageError, UsageError
-from git_agent_session.git.repository import SESSIONS, Moved
+from git_agent_session.git.repository import SESSIONS, Moved, Repository
 from git_agent_session.ids import (
     native_session_id,
     new_event_id,
@@ -30,14 +31,24 @@ from git_agent_session.model import (
     Event,
     Session,
 )
-from git_agent_session.redact.engine import redact_value
+from git_agent_session.redact.configured import redactor
+from git_agent_session.redact.engine import Redactor
 from git_agent_session.store import drain as draining
 from git_agent_session.store import entries, links, lookup
-from git_agent_session.store.reader import Reader
+from git_agent_session.store.reader import Excerpts, Reader
+
+# a Store that lives long looks at the configuration this often
+REDACTOR_SECONDS = 2.0
 
 
 class Store(Reader):
     """Sessions of one repository, to be read and written. Open one with `git_agent_session.open`."""
+
+    def __init__(
+        self, repo: Repository, env: Mapping[str, str] | None = None, excerpts: Excerpts | None = None
+    ) -> None:
+        super().__init__(repo, env, excerpts)
+        self._redactors: dict[str, tuple[float, Redactor]] = {}
 
     # -- lifecycle
 
@@ -62,7 +73,8 @@ class Store(Reader):
         `context` is a snapshot (`Snapshot.to_dict()`) to store as the initial one. Raises UsageError for a value that
         cannot be, SessionState when the session exists already, StorageError.
         """
-        who = _agent(agent)
+        who = entries.agent(agent)
+        session_id = native_session_id(who.type, who.native_id) if who.native_id else new_session_id()
         if type:
             entries.check(type, entries.WORD, "type", "such as full, quick or research")
         data: Doc = {
@@ -76,12 +88,13 @@ class Store(Reader):
             "meta": entries.table(meta or {}, "the metadata"),
             "agent": {k: getattr(who, k) for k in Agent.__slots__ if getattr(who, k)},
         }
-        events = [entries.event("start", {k: v for k, v in data.items() if v})]
-        return self._start(who, events, context, activate)
+        events = [self._event(session_id, "start", {k: v for k, v in data.items() if v})]
+        return self._start(session_id, who, events, context, activate)
 
-    def _start(self, who: Agent, events: list[Event], context: Mapping[str, Any] | None, activate: bool) -> Session:
-        session_id = native_session_id(who.type, who.native_id) if who.native_id else new_session_id()
-        files = self._add_snapshot(events, context, "initial") if context else {}
+    def _start(
+        self, session_id: str, who: Agent, events: list[Event], context: Mapping[str, Any] | None, activate: bool
+    ) -> Session:
+        files = self._add_snapshot(session_id, events, context, "initial") if context else {}
         self._prepare()
         state = draining.create(self.repo, session_id, draining.Extra(events, files))
         if state is None:
@@ -100,7 +113,7 @@ class Store(Reader):
             raise UsageError(f"{codec.clean(status, 40)!r} is no final status", hint=f"use {', '.join(END_STATUSES)}")
         current = self._in_state(session, ended=False, verb="ended")
         data = {"status": status, **({"message": entries.text(message, "message")} if message else {})}
-        self._append(current.id, [entries.event("end", data)])
+        self._append(current.id, [self._event(current.id, "end", data)])
         self._close(current.id)
         self.drain(current.id)
         return self.get(current.id)
@@ -110,7 +123,7 @@ class Store(Reader):
         current = self._in_state(session, ended=False, verb="paused")
         if current.status == PAUSED:
             raise SessionState(f"session {current.id[:8]} is paused already", hint="`git agent-session resume`")
-        self._append(current.id, [entries.event("pause", {})])
+        self._append(current.id, [self._event(current.id, "pause", {})])
         self._close(current.id, stays_active=True)
         return self.get(current.id)
 
@@ -119,7 +132,7 @@ class Store(Reader):
         current = self.get(session)
         self._prepare()
         if current.ended or current.status == PAUSED:
-            self._append(current.id, [entries.event("resume", {})])
+            self._append(current.id, [self._event(current.id, "resume", {})])
         elif live.is_open(self.shared, current.id) and (not activate or live.active(self.private) == current.id):
             raise SessionState(f"session {current.id[:8]} is active already", hint="nothing to do")
         self._open(current.id, current.agent.type, activate=activate)
@@ -151,14 +164,20 @@ class Store(Reader):
                 break
         else:
             raise StorageError(f"session {gone.id[:8]} is written by others again and again", hint="try again")
-        for path in journal.read(self.shared, gone.id).files:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-        with contextlib.suppress(OSError):
-            os.unlink(os.path.join(self.shared, "seen", gone.id))
+        self._forget(gone.id)
         edits = {link.commit: [links.Edit(gone.id, False)] for link in commits}
         links.project(self.repo, edits, "delete")
         return gone
+
+    def _forget(self, session_id: str) -> None:
+        """Drop what lies on this machine of a session."""
+        paths = [*journal.read(self.shared, session_id).files, os.path.join(self.shared, "seen", session_id)]
+        for folder in (os.path.join(self.shared, "capture"), os.path.join(self.private, "traces")):
+            with contextlib.suppress(OSError):
+                paths += [os.path.join(folder, name) for name in os.listdir(folder) if session_id in name]
+        for path in paths:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
     # -- recording
 
@@ -224,7 +243,7 @@ class Store(Reader):
         return self._record(session, "set", changes)
 
     def _check_meta(self, session: str | None, meta: Doc) -> None:
-        new = entries.event("set", {"meta": meta}).data["meta"]
+        new = self._event(self.resolve(session), "set", {"meta": meta}).data["meta"]
         if bounds.size({**self.get(session).meta, **new}) > bounds.MAX_META:
             raise entries.too_much_meta()
 
@@ -234,7 +253,7 @@ class Store(Reader):
             raise UsageError(f"{codec.clean(type, 40)!r} is no snapshot type", hint=f"use {', '.join(SNAPSHOT_TYPES)}")
         current = self._in_state(session, ended=None, verb="given context")
         events: list[Event] = []
-        files = self._add_snapshot(events, snapshot, type)
+        files = self._add_snapshot(current.id, events, snapshot, type)
         draining.drain(self.repo, current.id, draining.Extra(events, files))
         return events[0]
 
@@ -255,7 +274,7 @@ class Store(Reader):
             if primary:
                 data["primary"] = True
             # a random part: the same commit may be linked, unlinked and linked again
-            events.append(entries.event("commit", data, f"commit-{commit}-{new_event_id()[:8]}"))
+            events.append(self._event(current.id, "commit", data, f"commit-{commit}-{new_event_id()[:8]}"))
         # a note that was lost comes back, also where the link is known
         agent = current.agent.type or "unknown"
         links.project(self.repo, {c: [links.Edit(current.id, True, agent)] for c in known if c in commits}, "link")
@@ -272,7 +291,7 @@ class Store(Reader):
                     f"commit {commit[:10]} is not linked to session {current.id[:8]}",
                     hint=f"`git agent-session which {commit[:10]}` shows its sessions",
                 )
-        return self._write_links(current.id, [entries.event("unlink", {"commit": c}) for c in commits])
+        return self._write_links(current.id, [self._event(current.id, "unlink", {"commit": c}) for c in commits])
 
     def _write_links(self, session_id: str, events: list[Event]) -> list[str]:
         if events:
@@ -305,9 +324,20 @@ class Store(Reader):
         session_id = self.resolve(session)
         if not live.is_open(self.shared, session_id):
             self.get(session_id)  # it may be paused, ended, or not be at all
-        event = entries.event(kind, data, id)
+        event = self._event(session_id, kind, data, id)
         self._append(session_id, [event])
         return event
+
+    def _event(self, session_id: str, kind: str, data: Mapping[str, Any], id: str = "") -> Event:
+        return entries.event(kind, data, id, self._redactor(session_id).value)
+
+    def _redactor(self, session_id: str) -> Redactor:
+        """What takes secrets out of this session's texts, by the configuration as it was a moment ago at most."""
+        now = time.monotonic()
+        known = self._redactors.get(session_id)
+        if known is None or known[0] < now - REDACTOR_SECONDS:
+            known = self._redactors[session_id] = (now, redactor(self.repo.location, session_id))
+        return known[1]
 
     def _append(self, session_id: str, events: Sequence[Event]) -> None:
         size = journal.append(self.shared, session_id, events)
@@ -325,13 +355,15 @@ class Store(Reader):
             )
         return current
 
-    def _add_snapshot(self, events: list[Event], snapshot: Mapping[str, Any], type: str) -> dict[str, bytes]:
-        doc = codec.clean_value(redact_value(entries.table(snapshot, "the snapshot")))
+    def _add_snapshot(
+        self, session_id: str, events: list[Event], snapshot: Mapping[str, Any], type: str
+    ) -> dict[str, bytes]:
+        doc = codec.clean_value(self._redactor(session_id).value(entries.table(snapshot, "the snapshot")))
         data: Doc = {"type": type}
         for key in ("file_count", "token_estimate", "token_method"):
             if key in doc:
                 data[key] = doc[key]
-        event = entries.event("context", data)
+        event = self._event(session_id, "context", data)
         text = codec.dumps(doc)
         if len(text) > codec.MAX_BATCH:
             raise UsageError(
@@ -360,17 +392,6 @@ class Store(Reader):
         with _writing(self.shared):
             live.prepare(self.shared)
             os.makedirs(self.private, mode=0o700, exist_ok=True)
-
-
-def _agent(agent: Agent | str) -> Agent:
-    who = Agent(type=agent) if isinstance(agent, str) else agent
-    if not isinstance(who, Agent):
-        raise UsageError(f"the agent must be a text or an Agent, not {type(who).__name__}", hint="such as claude-code")
-    for key in Agent.__slots__:
-        entries.text(getattr(who, key), f"agent's {key}")
-    if who.type:
-        entries.check(who.type, entries.AGENT, "agent type", "such as claude-code")
-    return who
 
 
 @contextlib.contextmanager

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_agent_session import codec
-from git_agent_session.agents import claude_code
+from git_agent_session.agents import claude_code, payload, recorder
 from git_agent_session.agents.protocol import Capture
 from git_agent_session.hooks.agent_entry import parse
 from git_agent_session.ids import is_event_id
+from git_agent_session.redact import engine
 
 SID = "0f4d1c1e-7a3b-4d57-9a60-2d7f0b1c9e01"
 ENV = {"CLAUDECODE": "1", "CLAUDE_CODE_CHILD_SESSION": "1", "CLAUDE_CODE_SESSION_ID": SID}
@@ -22,8 +23,17 @@ TOP = "/home/ada/project"
 
 
 def read(event: str, worktree: str | None = TOP, env: dict[str, str] | None = None, **fields: Any) -> Capture | None:
-    payload = {"session_id": SID, "cwd": TOP, "hook_event_name": event, **fields}
-    return claude_code.translate(payload, ENV if env is None else env, worktree)
+    call = {"session_id": SID, "cwd": TOP, "hook_event_name": event, **fields}
+    env = ENV if env is None else env
+    if not claude_code.is_own(call, env):
+        return None
+    capture = claude_code.translate(call, env, worktree)
+    if capture is not None:
+        # as the recorder does it
+        capture.title = engine.redact(capture.title)
+        for draft in capture.events:
+            draft.data = recorder.cut(engine.redact_value(draft.data))
+    return capture
 
 
 def one(event: str, **fields: Any) -> dict[str, Any]:
@@ -184,9 +194,9 @@ def test_a_version_that_is_none_is_left_out(name: str) -> None:
 
 def test_a_second_delivery_has_the_same_ids() -> None:
     lines = Path(__file__).parent.parent.joinpath("fixtures/claude/payloads.jsonl").read_text().splitlines()
-    for payload in map(json.loads, lines):
+    for call in map(json.loads, lines):
         base = {"session_id": SID, "cwd": TOP}
-        first, second = (claude_code.translate({**base, **payload}, ENV, TOP) for _ in range(2))
+        first, second = (claude_code.translate({**base, **call}, ENV, TOP) for _ in range(2))
         if first is not None and second is not None:
             assert [e.id for e in first.events] == [e.id for e in second.events]
 
@@ -218,7 +228,7 @@ def test_a_version_without_marks_is_known_by_its_transcript() -> None:
 
 @pytest.mark.parametrize("key", ["cursor_version", "conversation_id", "sessionId", "timestamp"])
 def test_a_payload_of_another_agent_is_ignored(key: str) -> None:
-    assert claude_code.translate({"session_id": SID, "hook_event_name": "Stop", key: "1"}, ENV, TOP) is None
+    assert not claude_code.is_own({"session_id": SID, "hook_event_name": "Stop", key: "1"}, ENV)
 
 
 def test_an_event_that_is_not_captured_says_nothing() -> None:
@@ -241,15 +251,15 @@ def test_secrets_never_reach_an_event() -> None:
 
 def test_a_secret_on_the_cut_is_still_found() -> None:
     key = "ghp_" + "a1B2" * 9
-    text = "x" * (claude_code.SUMMARY - 21) + " " + key
+    text = "x" * (payload.SUMMARY - 21) + " " + key
     event = tool(tool_input={"command": text})
     assert "ghp_" not in event["summary"]
 
 
 def test_long_texts_are_cut_and_say_so() -> None:
     event = tool(tool_input={"command": "x" * 10_000})
-    assert len(event["summary"]) < claude_code.SUMMARY + 40
-    assert event["summary"].endswith(f"[cut: {10_000 - claude_code.SUMMARY} characters]")
+    assert len(event["summary"]) < payload.SUMMARY + 40
+    assert event["summary"].endswith(f"[cut: {10_000 - payload.SUMMARY} characters]")
 
 
 def test_control_characters_are_dropped() -> None:

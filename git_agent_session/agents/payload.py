@@ -1,0 +1,129 @@
+"""Reads the values of a hook's payload: whatever an agent sends, what comes out is bounded, plain and of one type.
+
+Agent hooks import this on every call: standard library only, and little of it.
+"""
+
+from __future__ import annotations
+
+import os
+from binascii import crc32
+
+from git_agent_session.agents.protocol import Capture
+from git_agent_session.codec import clean
+from git_agent_session.ids import event_id_from, new_event_id, timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+# characters; the recorder cuts to these once secrets are out
+TEXT = 256 * 1024
+SUMMARY = 2 * 1024
+ERROR = 1024
+PATH = 1024
+TITLE = 120
+
+PATH_KEYS = ("file_path", "notebook_path", "path", "filePath", "absolute_path")
+SUMMARY_KEYS = (
+    *("command", "cmd", "pattern", "query", "url", "skill", "description", "subject", "subagent_type", "prompt"),
+)
+
+
+def begin(native_id: str, transcript: object, at: str = "") -> Capture:
+    """A capture of the agent's own session, with the path of its transcript where one is named."""
+    capture = Capture(native_id, at or timestamp())
+    if isinstance(transcript, str) and 0 < len(transcript) < 4096 and transcript.isprintable():
+        capture.notes["transcript"] = transcript
+    return capture
+
+
+def absolute(*folders: object) -> list[str]:
+    """Those of `folders` that are absolute paths."""
+    return [f for f in folders if isinstance(f, str) and os.path.isabs(f) and "\x00" not in f]
+
+
+def text(value: object, limit: int = TEXT) -> str:
+    """`value` without control characters; "" when it is no text.
+
+    Twice as long as `limit` at most: what a cut would halve must still be known as a secret. The recorder cuts to
+    `limit` (by the key that it stands under) once secrets are out.
+    """
+    return clean(value, 2 * limit) if isinstance(value, str) and value else ""
+
+
+def word(value: object, limit: int = 200) -> str:
+    """A name of the agent's own, such as an id or a model; "" when it is none."""
+    return " ".join(clean(value, limit).split()) if isinstance(value, str) and len(value) <= limit else ""
+
+
+def whole(value: object) -> int | None:
+    """A whole number from 0 on that JSON holds exactly, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 << 53:
+        return None
+    return int(value)
+
+
+def table(value: object) -> Mapping[str, Any]:
+    """`value` when it is a table, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def title(prompt: str) -> str:
+    """What a session is called after its first prompt: the first line of it, shortened."""
+    line = " ".join(prompt.strip().partition("\n")[0].split())
+    return line if len(line) <= TITLE else line[: TITLE - 1].rstrip() + "…"
+
+
+def turn_id(what: str, turn: str, said: str) -> str:
+    """The event id of what a turn says: a turn can carry several texts, and without an id every text is a new one."""
+    return event_id_from(what, turn, f"{crc32(said.encode('utf-8', 'replace')):08x}") if turn else new_event_id()
+
+
+def paths(given: Mapping[str, Any], worktree: str | None, keys: Iterable[str] = PATH_KEYS) -> list[str]:
+    """The paths that a tool was given, relative to the worktree, each once."""
+    found = [relative(p, worktree) for key in keys if (p := given.get(key)) and isinstance(p, str) and "\x00" not in p]
+    return list(dict.fromkeys(text(p, PATH) for p in found))
+
+
+def summary(given: Mapping[str, Any], keys: Iterable[str] = SUMMARY_KEYS) -> str:
+    """What a tool was asked, in a line or a few."""
+    return next((s for key in keys if (s := text(given.get(key), SUMMARY))), "")
+
+
+def relative(path: str, worktree: str | None) -> str:
+    """`path` from the worktree's top; outside of it from the home folder, whose name is not for others."""
+    if not os.path.isabs(path):
+        return path
+    path = os.path.normpath(path)
+    for top, mark in ((worktree, ""), (os.path.expanduser("~"), "~/")):
+        for base in dict.fromkeys((top, os.path.realpath(top))) if top and top != os.sep else ():
+            if path == base:
+                return mark.rstrip("/") or "."
+            if path.startswith(base.rstrip(os.sep) + os.sep):
+                return (mark + path[len(base.rstrip(os.sep)) + 1 :]).replace(os.sep, "/")
+    return path
+
+
+# words of a reason that make an end no normal one
+_END_STATUS = (
+    *(("error", "error"), ("crash", "error"), ("fail", "error")),
+    *(("interrupt", "aborted"), ("abort", "aborted"), ("cancel", "aborted")),
+)
+
+
+def end(capture: Capture, reason: object) -> None:
+    """The agent's session ends, for `reason`."""
+    capture.settle = True
+    capture.reason = word(reason) or "other"
+    capture.ends = next((status for part, status in _END_STATUS if part in capture.reason.lower()), "completed")
+
+
+def patched(patch: str) -> list[str]:
+    """The paths that a patch in `apply_patch`'s form adds, changes or moves to (`*** Update File: PATH`)."""
+    found = []
+    for line in patch.splitlines():
+        head, _, path = line.partition(": ")
+        if head in ("*** Add File", "*** Update File", "*** Move to") and path:
+            found.append(path.strip())
+    return list(dict.fromkeys(found))

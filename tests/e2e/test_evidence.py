@@ -1,0 +1,298 @@
+"""Which session a commit belongs to: the best evidence wins, and without any there is no link."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from git_agent_session.git.discover import Location
+from git_agent_session.hooks import installer
+from git_agent_session.store import evidence
+from tests.e2e.claude import Claude, free, until
+from tests.harness import Repo
+
+
+class Agent(Claude):
+    """A Claude that writes files and runs commands in its shell."""
+
+    @property
+    def traces(self) -> Path:
+        return self.repo.path / ".git" / "agent-session" / "traces"
+
+    def write(self, name: str, text: str, n: int = 1) -> None:
+        self.repo.write({name: text})
+        given = {"file_path": str(self.repo.path / name), "content": text}
+        self.call("PostToolUse", tool_name="Write", tool_use_id=f"w{name}{n}", tool_input=given, tool_response={})
+
+    def links(self) -> list[tuple[str, str]]:
+        return [(link.commit, link.via) for link in self.store().commits(self.id)]
+
+
+@pytest.fixture
+def agent(repo: Repo, home: Path) -> Iterator[Agent]:
+    installer.install(str(repo.path))
+    repo.commit("init")
+    found = Agent(repo, home)
+    found.prompt()
+    yield found
+    until(lambda: free(found.shared, found.id), 5.0)
+
+
+def by_hand(repo: Repo, *paths: str, message: str = "by hand") -> str:
+    repo.git("add", "-A", "--", *paths)
+    repo.git("commit", "-q", "-m", message)
+    return repo.git("rev-parse", "HEAD")
+
+
+def looked_at(agent: Agent, commit: str) -> None:
+    """Wait until the process that post-commit started is through with a commit."""
+    assert until(lambda: not (agent.traces / f"commit.{commit}").exists()), agent.log()
+
+
+def note(repo: Repo, commit: str) -> str:
+    return repo.git("notes", "--ref=agent-sessions", "show", commit, check=False)
+
+
+# -- files
+
+
+def test_a_person_commits_what_an_agent_wrote(agent: Agent) -> None:
+    agent.write("a.py", "print(1)\n")
+    commit = by_hand(agent.repo, "a.py")
+    # nobody has to ask: git log shows it
+    assert until(lambda: agent.id in note(agent.repo, commit)), agent.log()
+    assert agent.links() == [(commit, "files")]
+
+
+def test_an_edited_file_still_counts(agent: Agent) -> None:
+    agent.write("a.py", "print(1)\n")
+    agent.repo.write({"a.py": "print(2)\n"})
+    commit = by_hand(agent.repo, "a.py")
+    looked_at(agent, commit)
+    assert agent.links() == [(commit, "files")]
+
+
+def test_what_the_agent_did_not_write_is_not_its_own(agent: Agent) -> None:
+    agent.write("a.py", "print(1)\n")
+    agent.repo.write({"b.py": "x\n"})
+    commit = by_hand(agent.repo, "b.py")
+    looked_at(agent, commit)
+    assert agent.links() == [] and note(agent.repo, commit) == ""
+
+
+def test_work_that_is_committed_is_no_evidence_for_the_next_commit(agent: Agent) -> None:
+    agent.write("a.py", "print(1)\n")
+    first = by_hand(agent.repo, "a.py")
+    looked_at(agent, first)
+    time.sleep(1.1)  # git tells times by the second
+    agent.repo.write({"a.py": "print(2)\n"})
+    second = by_hand(agent.repo, "a.py")
+    looked_at(agent, second)
+    agent.repo.write({"a.py": "print(3)\n"})
+    third = by_hand(agent.repo, "a.py")
+    looked_at(agent, third)
+    assert agent.links() == [(first, "files")]
+
+
+def test_taking_a_file_away_is_not_the_agents_work(agent: Agent) -> None:
+    agent.repo.commit("before", files={"a.py": "old\n"})
+    agent.write("a.py", "print(1)\n")
+    (agent.repo.path / "a.py").unlink()
+    commit = by_hand(agent.repo, "a.py")
+    looked_at(agent, commit)
+    assert agent.links() == []
+
+
+def test_an_ended_session_counts_within_the_window(agent: Agent) -> None:
+    agent.write("a.py", "print(1)\n")
+    agent.end()
+    agent.settled(lambda s: s.ended)
+    commit = by_hand(agent.repo, "a.py")
+    looked_at(agent, commit)
+    assert agent.links() == [(commit, "files")]
+
+
+def test_a_session_that_ended_before_the_window_does_not_count(agent: Agent) -> None:
+    agent.repo.git("config", "agentSession.fileWindow", "0s")
+    agent.write("a.py", "print(1)\n")
+    agent.end()
+    agent.settled(lambda s: s.ended)
+    commit = by_hand(agent.repo, "a.py")
+    looked_at(agent, commit)
+    assert agent.links() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("4h", 14400), ("90", 90), ("30m", 1800), ("2d", 172800), ("soon", 14400), ("", 14400)]
+)
+def test_the_window_is_a_number_with_a_unit(agent: Agent, text: str, seconds: int) -> None:
+    agent.repo.git("config", "agentSession.fileWindow", text)
+    assert evidence.window_seconds(agent.store().repo) == seconds
+
+
+def test_two_agents_share_a_commit_of_what_both_wrote(agent: Agent, home: Path) -> None:
+    other = Agent(agent.repo, home, "1f4d1c1e-7a3b-4d57-9a60-2d7f0b1c9e02")
+    other.prompt()
+    agent.write("a.py", "print(1)\n")
+    other.write("b.py", "print(2)\n")
+    other.write("c.py", "print(3)\n")
+    commit = by_hand(agent.repo, ".")
+    looked_at(agent, commit)
+    assert agent.links() == other.links() == [(commit, "files")]
+    assert [w.session.id for w in agent.store().which(commit)] == [other.id, agent.id]
+
+
+def test_of_two_agents_the_one_whose_text_was_committed_counts(agent: Agent, home: Path) -> None:
+    other = Agent(agent.repo, home, "1f4d1c1e-7a3b-4d57-9a60-2d7f0b1c9e02")
+    other.prompt()
+    agent.write("a.py", "print(1)\n")
+    other.write("a.py", "print(2)\n")
+    agent.repo.write({"a.py": "print(1)\n"})
+    commit = by_hand(agent.repo, "a.py")
+    looked_at(agent, commit)
+    assert (agent.links(), other.links()) == ([(commit, "files")], [])
+
+
+def test_files_come_before_the_active_session(agent: Agent) -> None:
+    mine = agent.store().start(goal="my own").id
+    agent.write("a.py", "print(1)\n")
+    commit = by_hand(agent.repo, "a.py")
+    looked_at(agent, commit)
+    assert agent.links() == [(commit, "files")]
+    agent.repo.write({"mine.py": "x\n"})
+    own = by_hand(agent.repo, "mine.py")
+    looked_at(agent, own)
+    assert [(k.commit, k.via) for k in agent.store().commits(mine)] == [(own, "active")]
+
+
+def test_a_session_that_is_named_comes_before_files(agent: Agent) -> None:
+    mine = agent.store().start(goal="my own", activate=False).id
+    agent.write("a.py", "print(1)\n")
+    agent.repo.git("add", "a.py")
+    agent.repo.git("commit", "-q", "-m", "x", env={"GIT_AGENT_SESSION": mine})
+    assert [k.via for k in agent.store().commits(mine)] == ["env"] and agent.links() == []
+    agent.write("b.py", "x\n")
+    agent.repo.git("add", "b.py")
+    agent.repo.git("commit", "-q", "-m", "x", env={"GIT_AGENT_SESSION": "none"})
+    assert agent.links() == []
+
+
+def test_without_the_process_the_next_reader_finds_it(agent: Agent) -> None:
+    agent.write("a.py", "print(1)\n")
+    (agent.shared / "python").write_text("/nowhere/python\n/nowhere\n")
+    commit = by_hand(agent.repo, "a.py")
+    assert note(agent.repo, commit) == ""
+    assert agent.links() == [(commit, "files")]
+    assert agent.id in note(agent.repo, commit)
+
+
+def test_traces_go_when_they_are_too_old(agent: Agent) -> None:
+    agent.write("a.py", "print(1)\n")
+    agent.end()
+    agent.settled(lambda s: s.ended)
+    long_ago = time.time() - 86400
+    for path in agent.traces.iterdir():
+        os.utime(path, (long_ago, long_ago))
+    agent.store().list()
+    assert not agent.traces.exists()
+
+
+def test_a_file_outside_of_the_worktree_leaves_no_trace(agent: Agent, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.py").write_text("x")
+    given = {"file_path": str(tmp_path / "elsewhere.py")}
+    agent.call("PostToolUse", tool_name="Write", tool_use_id="w1", tool_input=given, tool_response={})
+    assert not agent.traces.exists()
+
+
+# -- head
+
+OFF = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.hooksPath", "GIT_CONFIG_VALUE_0": ""}
+
+
+def moved(agent: Agent, before: str, after: str, *, said: str = "verb", off: bool = True) -> None:
+    store = agent.store()
+    evidence.moved(store.repo, agent.id, {"moved.1": f"{before} {after} {said}"}, hooks_off=off)
+
+
+def unhooked(repo: Repo, *args: str, **files: str) -> str:
+    if files:
+        repo.write(files)
+        repo.git("add", "--", *files)
+    repo.git("commit", "-q", "--allow-empty", "-m", "x", *args, env=OFF)
+    return repo.git("rev-parse", "HEAD")
+
+
+def test_commits_without_hooks_are_found_by_the_reflog(agent: Agent) -> None:
+    before = agent.repo.git("rev-parse", "HEAD")
+    made = [unhooked(agent.repo, a="1\n"), unhooked(agent.repo, a="2\n")]
+    moved(agent, before, made[-1])
+    assert sorted(agent.links()) == sorted((c, "head") for c in made)
+
+
+def test_without_a_reflog_the_way_from_head_to_head_counts(agent: Agent) -> None:
+    before = agent.repo.git("rev-parse", "HEAD")
+    made = unhooked(agent.repo, a="1\n")
+    (agent.repo.path / ".git/logs/HEAD").unlink()
+    moved(agent, before, made)
+    assert agent.links() == [(made, "head")]
+
+
+def test_a_command_that_says_nothing_of_a_commit_made_none(agent: Agent) -> None:
+    before = agent.repo.git("rev-parse", "HEAD")
+    made = unhooked(agent.repo, a="1\n")
+    moved(agent, before, made, said="-")
+    assert agent.links() == []
+    moved(agent, before, made, said=f"- {made[:7]}")
+    assert agent.links() == [(made, "head")]
+
+
+def test_a_commit_for_which_git_ran_our_hook_is_not_one_of_an_agent_that_switches_hooks_off(agent: Agent) -> None:
+    before = agent.repo.git("rev-parse", "HEAD")
+    agent.traces.mkdir()
+    (agent.traces / f"head.{agent.id}").write_text(f"{before}\n")
+    (agent.shared / "python").write_text("/nowhere\n/nowhere\n")
+    commit = agent.repo.commit("mine")
+    assert (agent.traces / f"commit.{commit}").exists()
+    moved(agent, before, commit)
+    assert agent.links() == []
+    (agent.traces / f"commit.{commit}").write_text("none \n")
+    moved(agent, before, commit, off=False)
+    assert agent.links() == [(commit, "head")]
+
+
+def test_a_commit_that_is_linked_stays_with_its_session(agent: Agent) -> None:
+    mine = agent.store().start(goal="my own").id
+    before = agent.repo.git("rev-parse", "HEAD")
+    commit = agent.repo.commit("mine")
+    moved(agent, before, commit)
+    assert agent.links() == [] and [k.commit for k in agent.store().commits(mine)] == [commit]
+
+
+def test_a_checkout_is_no_commit(agent: Agent) -> None:
+    agent.repo.git("branch", "other")
+    agent.repo.commit("two")
+    before = agent.repo.git("rev-parse", "HEAD")
+    agent.repo.git("checkout", "-q", "other")
+    moved(agent, before, agent.repo.git("rev-parse", "HEAD"))
+    assert agent.links() == []
+
+
+def test_an_amended_commit_takes_the_place_of_the_one_before(agent: Agent) -> None:
+    before = agent.repo.git("rev-parse", "HEAD")
+    first = unhooked(agent.repo, a="1\n")
+    moved(agent, before, first)
+    second = unhooked(agent.repo, "--amend", a="2\n")
+    moved(agent, first, second)
+    links: list[Any] = agent.store().commits(agent.id)
+    assert [(k.commit, k.via, k.rewritten_from) for k in links] == [(second, "head", first)]
+
+
+def test_a_location_without_traces_is_quiet(agent: Agent) -> None:
+    assert isinstance(agent.store().repo.location, Location)
+    evidence.settle(agent.store().repo)
+    assert agent.links() == []
