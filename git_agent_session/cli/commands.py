@@ -1,6 +1,7 @@
 """The table of commands, and the click group that imports a command's module when it is called.
 
-Every command is `command` in the module of its name. Importing this imports none of them, nor pygit2.
+Every command is `command` in the module of its name, with `_` behind a word of Python. Importing this imports none of
+them, nor pygit2.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import click
 PROGRAM = "git agent-session"
 
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Set up a repository", ("install", "uninstall", "enable", "disable")),
+    ("Set up a repository", ("install", "uninstall", "enable", "disable", "doctor", "import")),
     ("Work in a session", ("start", "end", "pause", "resume", "switch", "status", "set", "tag")),
     ("Record", ("log", "metric", "context", "link", "unlink")),
-    ("Look back", ("list", "show", "history", "commits", "which")),
-    ("Manage", ("delete", "drain", "completion", "version", "man")),
+    ("Look back", ("list", "show", "history", "commits", "which", "export")),
+    ("Manage", ("delete", "drain", "redact", "completion", "version", "man")),
 )
+# commands whose names are words of Python
+_MODULES = {"import": "import_"}
 INTERNAL = "Internal, run by the hooks of git and of agents: hook."
 
 
@@ -32,7 +35,8 @@ class Commands(click.Group):
         """The command of this name, its module imported now."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = import_module(f"git_agent_session.cli.{cmd_name}").command
+        module = _MODULES.get(cmd_name, cmd_name)
+        command = import_module(f"git_agent_session.cli.{module}").command
         assert isinstance(command, click.Command)
         return command
 

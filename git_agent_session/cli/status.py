@@ -11,6 +11,10 @@ from git_agent_session.cli.params import id_argument, json_option, pass_env, ses
 
 if TYPE_CHECKING:
     from git_agent_session.model import Session
+    from git_agent_session.report.unlinked import Unlinked
+
+# commits; `doctor` looks further
+LOOK_BACK = 20
 
 
 @click.command()
@@ -47,9 +51,19 @@ def command(env: Env, id: str | None, session: str | None, verbose: bool, as_jso
     lines = status.status(view, state, opening)
     if verbose:
         lines += status.verbose(view, summary, rows(env, session_id, summary.commits, paths=True))
-    env.lines([*lines, *status.hints(_hints(state, current))])
+    env.lines([*lines, *status.gap(view, _unlinked(env)), *status.hints(_hints(state, current))])
     if not state.ended:
         env.remark_hooks()
+
+
+def _unlinked(env: Env) -> list[Unlinked]:
+    """The user's own latest commits, since the hooks are here, that look like an agent's and have no session."""
+    from git_agent_session.report.unlinked import in_use_since, unlinked
+
+    since = in_use_since(env.store.shared)
+    if since == float("inf"):
+        return []
+    return list(unlinked(env.store, limit=LOOK_BACK, since=since, own=True, branch=True))
 
 
 def _details(env: Env, session_id: str) -> dict[str, object]:

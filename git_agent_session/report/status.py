@@ -13,6 +13,7 @@ from git_agent_session.store.reader import Summary, duration_ms
 
 if TYPE_CHECKING:
     from git_agent_session.report.rows import CommitRow
+    from git_agent_session.report.unlinked import Unlinked
 
 
 def status(view: View, session: Session, opening: str) -> list[str]:
@@ -25,6 +26,15 @@ def status(view: View, session: Session, opening: str) -> list[str]:
     if recorded:
         lines += ["", "Recorded:" if session.ended else "Recorded so far:", *recorded]
     return lines
+
+
+def gap(view: View, commits: Sequence[Unlinked]) -> list[str]:
+    """One line about commits that look like an agent's and have no session; none without them."""
+    if not commits:
+        return []
+    verb = "looks like an agent's and belongs" if len(commits) == 1 else "look like an agent's and belong"
+    some = ", ".join(view.commit(c.commit) for c in commits[:3]) + (" …" if len(commits) > 3 else "")
+    return ["", f"{term.count(len(commits), 'commit')} {verb} to no session: {some}; see `git agent-session doctor`"]
 
 
 def hints(lines: Sequence[str]) -> list[str]:

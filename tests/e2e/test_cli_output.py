@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -240,51 +239,6 @@ def test_bash_completes_git_agent_session_through_gits_own_completion(repo: Repo
     env = {"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
     done = repo.run("bash", "--norc", "-c", cli("completion", "bash").out + ask, env=env)
     assert done.stdout.strip() == "history", done.stderr
-
-
-def test_enable_and_disable(repo: Repo, cli: Cli) -> None:
-    settings = repo.path / ".claude/settings.json"
-    assert cli("enable", "--json").json == [{"agent": "claude-code", "scopes": []}]
-    (report,) = cli("enable", "claude-code", "--json").json
-    assert report["agent"] == "claude-code" and report["changed"]
-    assert "git-agent-session hook" in settings.read_text()
-    assert cli("enable").out.split() == ["claude-code", "enabled", "(project)"]
-    assert "claude-code" in cli("disable", "claude-code").out
-    assert not settings.exists()
-    assert cli("disable", "--json").json[0]["changed"] is False
-
-
-def test_disable_goes_on_after_a_settings_file_that_is_broken(repo: Repo, cli: Cli) -> None:
-    cli("enable", "claude-code", "--local")
-    broken = repo.path / ".claude/settings.json"
-    broken.write_text("{")
-    done = cli("disable", code=1)
-    assert "settings.local.json" in done.out and not (repo.path / ".claude/settings.local.json").exists()
-    assert done.err.startswith(f"error: {broken}: it is no JSON") and done.err.count("\n") == 1
-    assert [e["error"] for e in cli("disable", "--json", code=1).json[0]["errors"]] == ["hook-conflict"]
-    assert broken.read_text() == "{"
-
-
-def test_the_users_own_settings_need_no_repository(tmp_path: Path) -> None:
-    (tmp_path / "plain").mkdir()
-    cli = Cli(Repo(tmp_path / "plain"))
-    assert cli("enable").out.split() == ["claude-code", "not", "enabled"]
-    assert "--user" in cli.fails("enable", "claude-code")
-    done = cli("enable", "claude-code", "--user")
-    assert "hooks added" in done.out and done.err == ""
-    assert cli("enable").out.split() == ["claude-code", "enabled", "(user)"]
-    assert "as it was before" in cli("disable", "--user").out
-    assert cli("enable").out.split() == ["claude-code", "not", "enabled"]
-
-
-@pytest.mark.parametrize(("option", "name"), [("--local", ".claude/settings.local.json"), ("--user", "")])
-def test_enable_writes_to_the_scope_that_is_given(repo: Repo, cli: Cli, option: str, name: str) -> None:
-    (report,) = cli("enable", "claude-code", option, "--json").json
-    (change,) = report["changes"]
-    assert change["scope"] == option[2:]
-    if name:
-        assert (repo.path / name).exists()
-    assert not (repo.path / ".claude/settings.json").exists()
 
 
 def test_install_and_uninstall(repo: Repo, cli: Cli) -> None:

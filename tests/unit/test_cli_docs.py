@@ -56,7 +56,7 @@ def test_every_command_and_option_has_a_help_text() -> None:
 def test_every_command_stands_in_the_help_once() -> None:
     names = [name for _, names in SECTIONS for name in names]
     assert len(names) == len(set(names))
-    modules = {p.stem for p in (ROOT / "git_agent_session/cli").glob("*.py")}
+    modules = {p.stem.rstrip("_") for p in (ROOT / "git_agent_session/cli").glob("*.py")}
     assert set(names) == modules - {"__init__", "main", "commands", "env", "params"}
 
 
@@ -162,8 +162,13 @@ def test_the_keys_of_reports_are_documented(cli: Cli) -> None:
     assert set(cli("install", "--json").json) == _keys("Report of install and uninstall")
     assert set(cli("drain", "--json").json) == _keys("What drain wrote")
     assert set(cli("version", "--json").json) == _keys("Versions")
-    assert set(cli("enable", "--json").json[0]) == _keys("Agent")
-    assert set(cli("enable", "claude-code", "--json").json[0]) == _keys("Report of enable and disable")
+    listed = set().union(*(set(row) for row in cli("enable", "--list", "--json").json))
+    assert listed <= _keys("Agent") and _keys("Agent") - listed <= {"outdated"}
+    report, documented = set(cli("enable", "claude-code", "--json").json[0]), _keys("Report of enable and disable")
+    assert report <= documented and documented - report <= {"hint"}
+    assert set(cli("doctor", "--json", code=None).json) == _keys("Diagnosis")
+    assert set(cli("redact", "--dry-run", "x", "--json").json) == _keys("Redacted text")
+    assert set(cli("redact", "--list", "--json").json[0]) == _keys("Rule")
 
 
 def test_the_words_of_errors_are_documented() -> None:

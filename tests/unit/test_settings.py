@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from git_agent_session.agents import claude_code, registry
-from git_agent_session.agents.settings import Report, disable, enable, enabled
+from git_agent_session.agents import claude_code
+from git_agent_session.agents.settings import disable, enable, enabled
 from git_agent_session.errors import HookConflict, StorageError, UsageError
 from git_agent_session.git.discover import Location, discover
 from tests.harness import Repo
@@ -161,8 +161,7 @@ def test_an_older_command_of_ours_is_brought_up_to_date(at: Location, path: Path
         b"[]",
         b"\xff\xfe{}",
         b'{"a":1,"a":2}',
-        b'{"a": 1e999}',
-        b'// no\n{"a":1}',
+        b'{"a": NaN}',
         b'{"hooks":[]}',
         b'{"hooks":{"Stop":{}}}',
         b"[" * 100_000,
@@ -270,10 +269,10 @@ def test_without_the_plugin_the_hook_is_silent_and_succeeds(at: Location, path: 
 
 
 def test_a_report_can_be_printed(at: Location, path: Path) -> None:
-    report: Report = registry.enable("claude-code", at)
+    report = enable("claude-code", at)
     assert report.lines() == [f"claude-code: hooks added to {path}"]
     assert json.loads(json.dumps(report.to_dict()))["changes"][0]["action"] == "enabled"
-    assert registry.disable("claude-code", at, "project").lines() == [f"claude-code: {path} is as it was before"]
+    assert disable("claude-code", at, "project").lines() == [f"claude-code: {path} is as it was before"]
 
 
 def test_a_folder_in_the_place_of_the_settings_is_said_to_be_one(at: Location, path: Path) -> None:
