@@ -37,7 +37,7 @@ SUBAGENTS = 1000
 # turns that the harness starts in the user's name (`promptSource: "system"` in the transcript)
 _HARNESS = (
     *("<task-notification", "<system-reminder", "<local-command", "<command-name", "<command-message"),
-    *("<bash-stdout", "<bash-input", "<teammate-message", "Caveat: The messages below"),
+    *("<bash-stdout", "<bash-input", "<teammate-message", "<ide_", "Caveat: The messages below"),
 )
 # keys that only payloads of other agents have
 _FOREIGN = ("sessionId", "conversation_id", "generation_id", "cursor_version", "toolName", "timestamp", "turn_id")
@@ -279,12 +279,12 @@ def _assistant(message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Ite
 
 def _user(record: Doc, message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Item]:
     content = message.get("content")
-    said = _plain(content)
+    said = _plain([block for block in _blocks(content) if not str(block.get("text", "")).lstrip().startswith(_HARNESS)])
     if record.get("isCompactSummary") is True:
         yield Item("compact", own_id, at, said)
     elif said.startswith("[Request interrupted by user"):
         yield Item("interrupt", own_id, at)
-    elif said and not said.lstrip().startswith(_HARNESS) and record.get("promptSource") != "system":
+    elif said and record.get("promptSource") != "system":
         yield Item("prompt", own_id, at, said)
     for block in _blocks(content):
         if block.get("type") == "tool_result":

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 NAME = "gemini"
 TITLE = "Gemini CLI"
+# its shell runs git with `core.hooksPath=` (seen live, 0.61)
+HOOKS_OFF = True
 # none of these has a hook that says so
 TELLS = ("compact", "error", "interrupt")
 SHELL = "run_shell_command"

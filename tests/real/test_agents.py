@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from git_agent_session import Session
-from tests.real.agents import AGENTS, Published
+from git_agent_session import Event, Session
+from tests.real.agents import AGENTS, Published, version
 from tests.real.conftest import World
 from tests.real.model import CACHED, OUTPUT, call, say
+
+# read here: a test's own environment is a bare one
+TABLE = os.environ.get("AGENT_TABLE", "")
 
 pytestmark = pytest.mark.real_agents
 
@@ -69,6 +73,26 @@ def test_two_prompts_edits_a_failure_and_commits(world: World, agent: Published)
     assert session.usage["cache_read_tokens"] >= 7 * CACHED
     assert [e.kind for e in history].count("start") == 1 and "transcript" in [e.kind for e in history]
     assert world.log() == ""
+    tell(agent, session, history)
+
+
+def tell(agent: Published, session: Session, history: Sequence[Event]) -> None:
+    """Add a row to the table in the file that `AGENT_TABLE` names: what this agent gave."""
+    if not TABLE:
+        return
+    kinds = [e.kind for e in history]
+    outcomes = [str(e.data.get("outcome", "not said")) for e in history if e.kind == "tool"]
+    tools = ", ".join(f"{outcomes.count(o)} {o}" for o in dict.fromkeys(outcomes))
+    records = sum(e.data["records"] for e in history if e.kind == "transcript")
+    use, cost = session.usage, session.doc.get("cost", {})
+    tokens = " / ".join(f"{use.get(f'{k}_tokens', 0):,}" for k in ("input", "cache_read", "cache_write", "output"))
+    paid = f"${use['cost_usd']:.4f} ({cost.get('by', '')})" if "cost_usd" in use else "no price known"
+    row = (
+        *(agent.name, version(agent), f"{kinds.count('message')} messages, {tools} tools", f"{records} records"),
+        *(session.agent.model, tokens, paid, f"`{VIA[agent.name]}`", session.status),
+    )
+    with open(TABLE, "a", encoding="utf-8") as f:
+        f.write(f"| {' | '.join(row)} |\n")
 
 
 @pytest.mark.parametrize("other", ["codex", "gemini", "copilot", "opencode"])

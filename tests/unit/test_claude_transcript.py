@@ -131,6 +131,8 @@ def test_a_person_is_told_from_the_harness() -> None:
     assert items(user([{"type": "text", "text": "Fix it"}])) == [("prompt", "Fix it")]
     assert items(user("<task-notification>done</task-notification>")) == []
     assert items(user("Look", promptSource="system")) == []
+    opened = {"type": "text", "text": "<ide_opened_file>The user opened a.py</ide_opened_file>"}
+    assert items(user([opened, {"type": "text", "text": "Fix it"}])) == [("prompt", "Fix it")]
     assert items(user("Caveat", isMeta=True)) == []
     assert items(user("What went before", isCompactSummary=True)) == [("compact", "What went before")]
     assert items(user([{"type": "text", "text": "[Request interrupted by user for tool use]"}])) == [("interrupt", "")]
