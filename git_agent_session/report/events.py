@@ -110,6 +110,27 @@ def _model(data: Doc) -> str:
     return " ".join(t for t in (_text(data, "model"), _text(data, "version")) if t)
 
 
+def _usage(data: Doc) -> str:
+    parts = [words.usage({k: v for k, v in data.items() if isinstance(v, int | float)})]
+    if data.get("by"):
+        parts.append(f"cost by {_text(data, 'by')}")
+    if data.get("model"):
+        parts.append(f"model {_text(data, 'model')}")
+    if data.get("unpriced"):
+        parts.append(f"no price is known for {_text(data, 'unpriced')}")
+    return "; ".join(p for p in parts if p)
+
+
+def _chunk(data: Doc) -> str:
+    records, size = data.get("records"), data.get("bytes")
+    parts = [term.count(records, "record")] if isinstance(records, int) else []
+    if isinstance(size, int):
+        parts.append(f"{term.si(size)}B")
+    if data.get("source"):
+        parts.append(f"of subagent {_text(data, 'source')}")
+    return ", ".join(parts)
+
+
 def _first(*keys: str) -> Callable[[Doc], str]:
     def say(data: Doc) -> str:
         return next((_text(data, key) for key in keys if data.get(key)), "") or words.value(data)
@@ -128,11 +149,13 @@ _SAYS: dict[str, Callable[[Doc], str]] = {
     "tool": _tool,
     "context": _context,
     "metric": _metric,
-    "usage": words.usage,
+    "usage": _usage,
+    "transcript": _chunk,
     "model": _model,
     "agent": lambda data: " ".join(t for t in (_text(data, "action"), _text(data, "type")) if t),
     "compact": _first("trigger", "summary"),
     "error": _first("message", "text", "error"),
+    "interrupt": lambda data: _text(data, "message"),
     "phase": _first("phase"),
     "decision": _first("text", "title"),
 }

@@ -53,7 +53,7 @@ def show(
         lines += ["", f"    {term.clean(session.about)}"]
     if session.title and session.goal:
         lines.append(f"    {view.dim(term.clean(session.title))}")
-    recorded = words.recorded(view, session.counts, session.usage)
+    recorded = words.recorded(view, session.counts, {})
     if recorded:
         lines += ["", *recorded]
     lines += verbose(view, summary, rows)
@@ -79,8 +79,41 @@ def _fields(session: Session, ms: int) -> list[str]:
         ("Started", words.local_time(session.started_at)),
         ("Ended", f"{ended} (after {term.duration(ms)})" if ended else ""),
         ("Tags", ", ".join(session.tags)),
+        *spent(session),
     ]
     rows = [row for row in rows if row[1]] + [(f"meta {key}", words.value(v)) for key, v in session.meta.items()]
     kept = [(term.clean(name), term.clean(text)) for name, text in rows]
     size = max(term.width(name) for name, _ in kept) + 2
     return [f"{name}:{' ' * (size - term.width(name) - 1)}{text}".rstrip() for name, text in kept]
+
+
+_TOKENS = (
+    ("input_tokens", "in"),
+    ("output_tokens", "out"),
+    ("cache_read_tokens", "cache read"),
+    ("cache_write_tokens", "cache write"),
+)
+
+
+def spent(session: Session) -> list[tuple[str, str]]:
+    """What a session used, to the token: `Tokens`, `Cost` with where that comes from, `Agent time`; names and texts.
+
+    A cost that is not known, or holds only for some of the models, is said to be so.
+    """
+    usage, cost = session.usage, session.doc.get("cost")
+    cost = cost if isinstance(cost, dict) else {}
+    parts = [f"{int(usage[key]):,} {word}" for key, word in _TOKENS if usage.get(key)]
+    if usage.get("reasoning_tokens"):
+        parts.append(f"{int(usage['reasoning_tokens']):,} of the output reasoning")
+    rows = [("Tokens", ", ".join(parts))] if parts else []
+    unpriced = words.value(cost.get("unpriced") or "")
+    said = [f"${usage['cost_usd']:,.4f}"] if usage.get("cost_usd") else []
+    if said and cost.get("by"):
+        said[0] += f" ({'as the agent says' if cost['by'] == 'agent' else words.value(cost['by'])})"
+    if unpriced:
+        said.append(f"no price is known for {unpriced}")
+    if said:
+        rows.append(("Cost", "; ".join(said)))
+    if usage.get("duration_ms"):
+        rows.append(("Agent time", term.duration(usage["duration_ms"])))
+    return rows

@@ -89,12 +89,15 @@ _COUNTED = (
     ("decisions", "decision", ""),
     ("compactions", "compaction", ""),
     ("errors", "error", ""),
+    ("interrupts", "interrupt", ""),
 )
+# how a session is stored, not what happened in it
+_UNSAID = ("events", "chunks")
 
 
 def counts(numbers: Mapping[str, int]) -> str:
     """`3 commits, 12 messages`, what there is none of left out."""
-    known = {key for key, _, _ in _COUNTED} | {"events"}
+    known = {key for key, _, _ in _COUNTED}.union(_UNSAID)
     parts = [term.count(numbers[key], noun, many) for key, noun, many in _COUNTED if numbers.get(key)]
     parts += [f"{n} {key}" for key, n in numbers.items() if key not in known and n]
     return term.clean(", ".join(parts))
