@@ -22,9 +22,12 @@ SCENARIOS = {
     "no-session": "commits.no_session",
     "session": "commits.in_session",
     "rebase": "rebases.rebase",
+    "traces": "commits.beside_traces",
     "agent-hook": "agent_hooks.agent_hook",
+    "settle": "settling.settle",
     "api": "api.api",
     "command": "commands.commands",
+    "redaction": "redaction_tables.redaction",
 }
 
 
@@ -55,6 +58,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="write the tables into FILE too, between its marks"
     )
+    parser.add_argument(
+        "--transcripts", type=Path, nargs="+", default=[], metavar="PATH", help="agents' transcripts to redact as well"
+    )
     asked = parser.parse_args(argv)
     for name in asked.names:
         if name not in SCENARIOS:
@@ -69,6 +75,7 @@ def _run(asked: argparse.Namespace, folder: Path, document: Path | None) -> int:
 
     scale = world.QUICK if asked.quick else world.Scale()
     place = world.World(folder, scale, asked.launcher.resolve() if asked.launcher else None)
+    place.transcripts = tuple(path.absolute() for path in asked.transcripts)
     facts = machine.description(folder)
     for key, value in facts:
         print(f"{key:18} {value}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 
-from benchmarks.harness import Command, Row, Table, Target, Variant, measure, rows
+from benchmarks.harness import Command, Failed, Row, Table, Target, Variant, measure, rows
 from benchmarks.world import Repo, World
 
 # two equal repositories differ by less than this when the machine is quiet; the control row shows by how much
@@ -32,6 +33,83 @@ def no_session(world: World) -> Iterator[Table]:
     note = f"`git commit -m` of one changed file among {world.scale.files:,}; the empty hooks are the same four."
     why = "What is left is the reading of our functions by sh."
     yield Table("A commit with no session about", note, rows(times, "empty sh hooks", promised, why))
+
+
+def beside_traces(world: World) -> Iterator[Table]:
+    """A person's commit, without a session of their own, of what an agent has written in the same worktree."""
+    base = world.repo()
+    plain, traced = base.copy("no-traces").install(), base.copy("traces").install()
+    empty = base.copy("empty-hooks").install_empty()
+    written = _Written(traced)
+    variants = [
+        empty.commits("empty sh hooks"),
+        plain.commits("our hooks, an agent that has written nothing", check=plain.unlinked),
+        written.variant("our hooks, an agent has written the file"),
+    ]
+    plain.store().start(goal="It has written nothing", agent="gemini", activate=False)
+    times = measure(variants, world.scale.commits_rounds)
+    note = (
+        "`git commit -m` by hand, in no session. What an agent has written may be its own: post-commit leaves the "
+        "commit to a process that nobody waits for. Checked after each commit: that process has linked it."
+    )
+    why = "post-commit starts a process; the commit does not wait for it, but the start of one is not free."
+    quiet, traces = variants[1].name, variants[2].name
+    rest = rows({n: times[n] for n in (quiet, traces)}, quiet, {traces: Target(ratio=1.2)}, why)
+    late = Row("from the commit's beginning to its link", written.linked[2:])
+    first = Row(variants[0].name, times[variants[0].name])
+    yield Table("A commit of what an agent has written", note, [first, *rest, late])
+
+
+class _Written:
+    """A repository in which an agent's session is open and has written the file that is committed."""
+
+    def __init__(self, repo: Repo) -> None:
+        from git_agent_session import live
+        from git_agent_session.git.discover import discover
+
+        self.repo = repo
+        self.linked: list[float] = []
+        self._session = repo.store().start(goal="It writes", agent="gemini", activate=False).id
+        location = discover(os.fspath(repo.path))
+        if location is None or not live.is_open(location.shared, self._session):
+            raise Failed(f"the session is not open in {repo.path}")
+        self._location = location
+
+    def variant(self, name: str) -> Variant:
+        """The commit of a file that the agent's hooks have noted down."""
+        from git_agent_session.agents import traces
+        from git_agent_session.agents.protocol import Capture
+        from git_agent_session.ids import timestamp
+
+        commit = self.repo.commits(name)
+        begun = 0.0
+
+        def before() -> None:
+            nonlocal begun
+            commit.before()
+            capture = Capture("measured", timestamp())
+            capture.wrote = [os.fspath(self.repo.edited)]
+            traces.leave(self._location, self._session, capture)
+            begun = time.perf_counter()
+
+        def after() -> None:
+            self._wait()
+            self.linked.append(time.perf_counter() - begun)
+
+        return Variant(name, commit.run, before, after)
+
+    def _wait(self) -> None:
+        """Until the process that the hook left behind has linked the commit: it must not run beside the next one."""
+        head = self.repo.call("rev-parse", "HEAD")
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                if self._session in self.repo.call("notes", "--ref=agent-sessions", "show", head):
+                    return
+            except Failed:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
 
 
 def in_session(world: World) -> Iterator[Table]:

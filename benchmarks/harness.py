@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -102,12 +103,40 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Amount:
+    """One line of a table that is no time: `value` in `unit`, which is to be at `least` or `most` so much."""
+
+    name: str
+    value: float
+    unit: str
+    least: float | None = None
+    most: float | None = None
+    why: str = ""
+    digits: int = 1
+
+    @property
+    def met(self) -> bool | None:
+        """Whether it is as promised, compared as it is printed; None where nothing is."""
+        if self.least is None and self.most is None:
+            return None
+        value = round(self.value, self.digits)
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+    @property
+    def target(self) -> str:
+        """As it is printed."""
+        if self.least is not None:
+            return f"≥ {self.least:g} {self.unit}"
+        return f"≤ {self.most:g} {self.unit}" if self.most is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """What one scenario found; `note` says in a sentence or two how."""
 
     title: str
     note: str
-    rows: Sequence[Row]
+    rows: Sequence[Row | Amount]
 
 
 def rows(times: Mapping[str, Sequence[float]], against: str, targets: Mapping[str, Target], why: str = "") -> list[Row]:
@@ -119,6 +148,13 @@ def rows(times: Mapping[str, Sequence[float]], against: str, targets: Mapping[st
         else:
             found.append(Row(name, own, against, times[against], targets.get(name), why))
     return found
+
+
+_PEAK = """import os, sys
+child = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(child, 0)
+os.write(int(sys.argv[1]), b"%d" % used.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))"""
 
 
 class Command:
@@ -145,7 +181,25 @@ class Command:
     def __call__(self) -> None:
         """Raises Failed when it exits with anything but 0."""
         child = os.posix_spawn(self._argv[0], self._argv, self.env, file_actions=self._streams)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        if status != 0:
+        self._ended(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+    def peak(self) -> int:
+        """Run it; returns its peak resident size in bytes. Raises Failed as a call does.
+
+        A process between the two runs it: the size of what a process was before exec(2) counts as its own.
+        """
+        reader, writer = os.pipe()
+        os.set_inheritable(writer, True)
+        argv = (sys.executable, "-I", "-S", "-c", _PEAK, str(writer), *self._argv)
+        child = os.posix_spawn(argv[0], argv, self.env, file_actions=self._streams)
+        os.close(writer)
+        with open(reader, "rb") as f:
+            said = f.read()
+        self._ended(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        # getrusage(2): kilobytes on Linux, bytes on macOS
+        return int(said) if sys.platform == "darwin" else int(said) * 1024
+
+    def _ended(self, code: int) -> None:
+        if code != 0:
             said = self._said.read_text(errors="replace").strip()
-            raise Failed(f"{' '.join(self._argv)} exited {status}: {said}")
+            raise Failed(f"{' '.join(self._argv)} exited {code}: {said}")

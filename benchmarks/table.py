@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.harness import Row, Table
+from benchmarks.harness import Amount, Row, Table
 
 BEGIN = "<!-- benchmarks/run --markdown: begin -->"
 END = "<!-- benchmarks/run --markdown: end -->"
@@ -47,10 +47,12 @@ def _text(table: Table) -> str:
     return "\n".join([*lines, *(f"  {why}" for why in _whys(table))])
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Row | Amount) -> tuple[str, ...]:
+    verdict = "" if row.met is None else "met" if row.met else "not met"
+    if isinstance(row, Amount):
+        return row.name, f"{row.value:,.{row.digits}f} {row.unit}", "", "", row.target, verdict
     low, high = row.spread()
     ratio = f"{row.ratio:.2f} × {row.against}" if row.baseline else ""
-    verdict = "" if row.met is None else "met" if row.met else "not met"
     spread = f"{_ms(low)} – {_ms(high)}" if len(row.times) > 1 else "once"
     return row.name, f"{_ms(row.median)} ms", spread, ratio, str(row.target or ""), verdict
 

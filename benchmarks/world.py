@@ -59,10 +59,13 @@ class Scale:
     first_rounds: int = 25
     rebase_rounds: int = 9
     process_rounds: int = 40
+    hook_rounds: int = 25
+    settle_rounds: int = 15
     api_rounds: int = 300
+    source: float = 20.0
 
 
-QUICK = Scale(30, 50_000, 12, 5, 200, 4, (10_000, 100_000), 10, 10, 2, 2, 2, 2, 3)
+QUICK = Scale(30, 50_000, 12, 5, 200, 4, (10_000, 100_000), 10, 10, 2, 2, 2, 2, 2, 2, 3, 0.1)
 
 
 def seal(home: Path) -> None:
@@ -84,6 +87,8 @@ class World:
         self.scale = scale
         self.python = sys.executable
         self.git = shutil.which("git") or "git"
+        # of real agents, where the user names some
+        self.transcripts: tuple[Path, ...] = ()
         self._number = 0
         self.launcher = launcher or self._install()
 
@@ -139,6 +144,8 @@ class Repo:
         self.world = world
         self.path = path
         self._edits = 0
+        # what was changed last
+        self.edited = path
 
     def file(self, n: int) -> Path:
         """The `n`th of its files."""
@@ -183,7 +190,7 @@ class Repo:
     def edit(self) -> None:
         """Change one file and stage it."""
         self._edits += 1
-        target = self.file(self._edits % self.world.scale.files)
+        target = self.edited = self.file(self._edits % self.world.scale.files)
         with target.open("a") as f:
             f.write(f"change {self._edits}\n")
         self.call("add", os.fspath(target))

@@ -7,14 +7,10 @@ line `# end` always its last. tomli, which reads, is imported on first use: agen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import tomli_w
-
-# agent hooks import this: typing and model (with its dataclasses) would cost them 30 ms
+# agent hooks import this: typing and model (with its dataclasses) would cost them 30 ms, tomli_w 5 ms
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, Protocol
 
     from git_agent_session.model import Doc, Event
@@ -41,6 +37,12 @@ _DROP: dict[int, int | None] = {
     **dict.fromkeys((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F, *range(0x80, 0xA0))),
     **dict.fromkeys(range(0xD800, 0xE000), 0xFFFD),
 }
+# what stands for a character within a string, as tomli_w writes it
+_ESCAPES = {
+    **{n: f"\\u{n:04x}" for n in (*range(0x09), *range(0x0A, 0x20), 0x7F)},
+    **{ord(c): f"\\{name}" for c, name in zip('\b\n\f\r"\\', 'bnfr"\\', strict=True)},
+}
+_BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 
 class Malformed(ValueError):
@@ -69,11 +71,17 @@ def clean_value(value: Any, limit: int = MAX_TEXT, depth: int = 0) -> Any:
         return value if -_INFINITY < value < _INFINITY else str(value)
     if depth >= MAX_DEPTH:
         return clean(str(value), limit)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict) or _is_mapping(value):
         return {clean(str(k), 200) or "_": clean_value(v, limit, depth + 1) for k, v in value.items() if v is not None}
     if isinstance(value, list | tuple | set | frozenset):
         return [clean_value(v, limit, depth + 1) for v in value if v is not None]
     return clean(str(value), limit)
+
+
+def _is_mapping(value: object) -> bool:
+    from collections.abc import Mapping
+
+    return isinstance(value, Mapping)
 
 
 def event_block(event: Writable) -> bytes:
@@ -84,21 +92,55 @@ def event_block(event: Writable) -> bytes:
     doc = event.to_dict()
     nested = {k: v for k, v in doc.items() if _is_table(v)}
     flat = {k: v for k, v in doc.items() if k not in nested}
-    text = tomli_w.dumps(flat)
+    text = _lines(flat)
     if nested:
+        import tomli_w
+
         text += tomli_w.dumps({"event": nested})
     return b"%s\n%s%s\n" % (HEAD, text.encode("utf-8", "replace"), TAIL)
+
+
+def _lines(flat: Mapping[str, Any]) -> str:
+    """The keys of a table without tables in it, as tomli_w writes them: most events are no more."""
+    found = []
+    for key, value in flat.items():
+        name = key if key and _BARE.issuperset(key) else _plain(key)
+        if (text := _plain(value)) is None:
+            import tomli_w
+
+            return tomli_w.dumps(flat)
+        found.append(f"{name} = {text}\n")
+    return "".join(found)
+
+
+def _plain(value: object) -> str | None:
+    """A text, a number or a list of these as a TOML value; None for anything else."""
+    if type(value) is str:
+        return f'"{value.translate(_ESCAPES)}"'
+    if type(value) is bool:
+        return "true" if value else "false"
+    if type(value) is int or type(value) is float:
+        return str(value)
+    if type(value) is list:
+        items = [None if type(v) is list else _plain(v) for v in value]
+        if None not in items:
+            return "".join(["[\n", *(f"    {i},\n" for i in items), "]"]) if items else "[]"
+    return None
 
 
 def _is_table(value: object) -> bool:
     if not isinstance(value, list) or not any(isinstance(v, dict) for v in value):
         return isinstance(value, dict)
+    import tomli_w
+
     # tomli-w writes a list of larger tables under heads of its own, which must then be below the event's
     return tomli_w.dumps({"_": value}).startswith("[[")
 
 
 def dumps(doc: Doc) -> bytes:
     """A document as canonical TOML bytes."""
+    import tomli_w
+
     return tomli_w.dumps(doc).encode("utf-8", "replace")
 
 

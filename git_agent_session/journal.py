@@ -8,8 +8,6 @@ objects; draining is the store's.
 
 from __future__ import annotations
 
-import bisect
-import contextlib
 import errno
 import os
 import time
@@ -172,6 +170,8 @@ def read_on(shared: str, session_id: str, mark: Mark) -> tuple[list[Event], Mark
 
 def signature(shared: str, session_id: str) -> Look:
     """What the journal's files look like from outside, the live one apart: the same as long as nothing changed."""
+    import contextlib
+
     found: list[Stat] = []
     live = None
     for path in _files(shared, session_id):
@@ -212,6 +212,8 @@ def take(shared: str, session_id: str) -> Pending:
 
 def discard(shared: str, session_id: str, pending: Pending) -> None:
     """Drop the files of a drained journal; torn pieces are kept in `<id>.torn` for a person to read."""
+    import contextlib
+
     live = f"{session_id}.toml"
     torn = b"".join(piece + b"\n" for piece in pending.torn)
     if torn:
@@ -265,6 +267,8 @@ def _is_fresh(modified_ns: int) -> bool:
 
 def _in_order(events: list[Event], hooked: list[Event]) -> tuple[Event, ...]:
     """The journal's events as they were written, whatever their times say, with those of git hooks put in by time."""
+    import bisect
+
     if not hooked:
         return tuple(events)
     # where a hook's event goes: behind the last event that is not younger

@@ -10,11 +10,13 @@ Standard library only. The sh hooks read the same files (githooks/agent-session.
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Mapping
 
 from git_agent_session.ids import is_session_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FOLDERS = ("live", "journal", "native", "rewrites", "lock", "seen")
 RECENT = 50
@@ -46,6 +48,8 @@ def set_open(shared: str, session_id: str, agent_type: str, *, trailer: bool = T
 
 def set_closed(shared: str, session_id: str) -> None:
     """Take the mark off; a session that has none stays as it is."""
+    import contextlib
+
     with contextlib.suppress(FileNotFoundError):
         os.unlink(os.path.join(shared, "live", session_id))
 
@@ -77,6 +81,8 @@ def set_native(shared: str, agent_type: str, native_id: str, session_id: str) ->
 
 def forget_native(shared: str, agent_type: str, native_id: str) -> None:
     """Undo `set_native`."""
+    import contextlib
+
     if path := _native_path(shared, agent_type, native_id):
         with contextlib.suppress(OSError):
             os.unlink(path)
@@ -89,6 +95,8 @@ def active(private: str) -> str | None:
 
 def set_active(private: str, session_id: str | None) -> None:
     """Make a session this worktree's active one, or none."""
+    import contextlib
+
     path = os.path.join(private, "active")
     if session_id is None:
         with contextlib.suppress(FileNotFoundError):
@@ -100,6 +108,8 @@ def set_active(private: str, session_id: str | None) -> None:
 
 def forget_offers(private: str, session_id: str) -> None:
     """Drop what prepare-commit-msg kept in this worktree for a session's commits."""
+    import contextlib
+
     with contextlib.suppress(OSError):
         for name in os.listdir(private):
             if name.startswith(f"offered.{session_id}"):
@@ -109,7 +119,7 @@ def forget_offers(private: str, session_id: str) -> None:
 def recent(private: str) -> list[str]:
     """The sessions this worktree has had, the latest first."""
     try:
-        with open(os.path.join(private, "recent"), encoding="ascii", errors="replace") as f:
+        with open(os.path.join(private, "recent"), encoding="utf-8", errors="replace") as f:
             ids = [line.strip() for line in f]
     except OSError:
         return []
@@ -162,7 +172,7 @@ def _is_name(text: str) -> bool:
 
 def _read_id(path: str) -> str | None:
     try:
-        with open(path, encoding="ascii", errors="replace") as f:
+        with open(path, encoding="utf-8", errors="replace") as f:
             text = f.read(64).strip()
     except OSError:
         return None
@@ -171,6 +181,8 @@ def _read_id(path: str) -> str | None:
 
 def replace(path: str, text: str) -> None:
     """Write a small file whole: readers see the old one or the new one."""
+    import contextlib
+
     aside = f"{path}.{os.getpid()}.{os.urandom(3).hex()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:

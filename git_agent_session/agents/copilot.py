@@ -249,10 +249,10 @@ def _given(payload: Payload) -> Mapping[str, Any]:
     given = payload.get("tool_input", payload.get("toolArgs"))
     if not isinstance(given, str):
         return read_.table(given)
-    import json
+    from git_agent_session.agents import plain_json
 
     try:
-        return read_.table(json.loads(given))
+        return read_.table(plain_json.parse(given))
     except (ValueError, RecursionError):
         return {"input": given}
 

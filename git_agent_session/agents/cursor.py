@@ -220,10 +220,10 @@ def _table(value: object) -> Mapping[str, Any]:
     """A table, or the one that a text of JSON holds."""
     if not isinstance(value, str) or not value.lstrip().startswith("{"):
         return read_.table(value)
-    import json
+    from git_agent_session.agents import plain_json
 
     try:
-        return read_.table(json.loads(value))
+        return read_.table(plain_json.parse(value))
     except (ValueError, RecursionError):
         return {}
 

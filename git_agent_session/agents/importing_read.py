@@ -47,13 +47,15 @@ class Runs(Elsewhere):
         """See `Elsewhere.cost`."""
         if self._known is None:
             self._known = {}
-            for memory in self.others() if os.path.isdir(self.folder) else ():
-                self.add(memory)
+            for _, run in self.others() if os.path.isdir(self.folder) else ():
+                self._take(run)
         return self._known.get(start, 0.0) if start else 0.0
 
     def add(self, memory: Doc) -> None:
         """Take in what a session has counted."""
-        run = memory.get("run")
+        self._take(memory.get("run"))
+
+    def _take(self, run: Any) -> None:
         if self._known is not None and isinstance(run, dict) and isinstance(run.get("total"), int | float):
             start = run.get("start", 0)
             self._known[start] = max(self._known.get(start, 0.0), float(run["total"]))

@@ -70,9 +70,13 @@ def table(value: object) -> Mapping[str, Any]:
 
 
 def title(prompt: str) -> str:
-    """What a session is called after its first prompt: the first line of it, shortened."""
-    line = " ".join(prompt.strip().partition("\n")[0].split())
-    return line if len(line) <= TITLE else line[: TITLE - 1].rstrip() + "…"
+    """What a session is called after its first prompt: the first line of it, to be shortened once secrets are out."""
+    return " ".join(prompt.strip().partition("\n")[0].split())
+
+
+def shorten(title: str) -> str:
+    """A title that is not too long."""
+    return title if len(title) <= TITLE else title[: TITLE - 1].rstrip() + "…"
 
 
 def turn_id(what: str, turn: str, said: str) -> str:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from git_agent_session import journal, live
 from git_agent_session.agents import payload, recorder, tally, transcripts
 from git_agent_session.agents.protocol import Draft, Source
 from git_agent_session.agents.transcripts import Chunk
-from git_agent_session.git.repository import Repository
+from git_agent_session.errors import BrokenSession
+from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.ids import event_id_from, is_event_id, new_event_id, timestamp
 from git_agent_session.model import TOKENS, Doc, Event
 from git_agent_session.store import drain as draining
+from git_agent_session.store.seen import chain_events
 
 if TYPE_CHECKING:
     from git_agent_session.agents.protocol import Agent
@@ -55,6 +58,8 @@ class Reading:
         self.tally = tally.Tally(self.memory, self.elsewhere)
         self.told: list[Draft] = []
         self.titled = bool(doc.get("title"))
+        # the record at hand is in a chunk already
+        self.is_stored = False
 
     def sources(self, path: str | None = None) -> list[Source]:
         """The files of the transcript at `path` (default: where it was last time); none where it may not be read."""
@@ -72,32 +77,41 @@ class Reading:
     def read(self, sources: list[Source]) -> None:
         """Take in what was added to the files since the last time."""
         places = self.memory.setdefault("places", {})
-        if any(transcripts.shrank(s, places.get(s.name)) for s in sources):
+        changed = {s.name for s in sources if transcripts.shrank(s, places.get(s.name))}
+        if changed:
+            # all are counted anew, but only what is another file is stored anew
+            self.memory["stored"] = {k: v for k, v in places.items() if k not in changed}
             for key in ("places", *tally.KEYS):
                 self.memory.pop(key, None)
         for source in sources:
-            try:
-                self._read(source)
-            except FileNotFoundError:
-                continue  # the first hooks come before the file
-            except OSError as e:
-                self.say(f"the transcript cannot be read: {e.strerror or e}")
+            self._read(source)
         self._emit(None)
+        self._sweep()
 
     def _read(self, source: Source) -> None:
         places = self.memory.setdefault("places", {})
         chunk = Chunk(source, places.get(source.name))
-        try:
-            for record, place in transcripts.reader(self.agent)(source, chunk.start):
-                if record is not None:
-                    self._take(record, source, chunk)
-                places[source.name] = place
-                if chunk.full:
-                    self._emit(chunk)
-                    chunk = Chunk(source, place)
-        finally:
-            if chunk.lines:
+        stored = self.memory.get("stored", {}).get(source.name)
+        for record, place in self._records(source, chunk.start):
+            self.is_stored = isinstance(place, int) and isinstance(stored, int) and place <= stored
+            chunk.end = place
+            if record is not None:
+                self._take(record, source, chunk)
+            places[source.name] = place
+            if chunk.full:
                 self._emit(chunk)
+                chunk = Chunk(source, place)
+        if chunk.lines:
+            self._emit(chunk)
+
+    def _records(self, source: Source, start: Any) -> Iterator[tuple[Doc | None, Any]]:
+        """The records of a file as far as it can be read. Errors of writing are not caught here: they must be heard."""
+        try:
+            yield from transcripts.reader(self.agent)(source, start)
+        except FileNotFoundError:
+            return  # the first hooks come before the file
+        except OSError as e:
+            self.say(f"the transcript cannot be read: {e.strerror or e}")
 
     def _take(self, record: Doc, source: Source, chunk: Chunk) -> None:
         try:
@@ -108,7 +122,7 @@ class Reading:
             if not source.name:
                 self._tell(record, source)
             kept = None if self.mode == transcripts.NONE else transcripts.stored(self.agent, record, source, self.mode)
-            if kept is not None:
+            if kept is not None and not self.is_stored:
                 kept = kept if self.images else transcripts.without_images(kept)
                 chunk.add(transcripts.line(kept, self.redact), at)
         except BROKEN as e:
@@ -118,11 +132,11 @@ class Reading:
         tells = getattr(self.agent, "TELLS", ())
         for item in self.agent.items(record, source) if tells else ():
             if item.kind in tells and (draft := transcripts.told(item, self.native_id)) is not None:
-                draft.data = self.redact(draft.data)
+                draft.data = recorder.cut(self.redact(draft.data))
                 self.told.append(draft)
                 if item.kind == "prompt" and not self.titled:
                     # the id that the recorder gives it, where a hook speaks of prompts
-                    data = self.redact({"title": payload.title(item.text)})
+                    data = recorder.cut(self.redact({"title": payload.title(item.text)}))
                     self.told.append(Draft(event_id_from("title", self.native_id), draft.at, "set", data))
                     self.titled = True
 
@@ -137,10 +151,13 @@ class Reading:
             events.append(Draft(new_event_id(), timestamp(), "model", who))
             self.memory["named"] = who
         if chunk is not None and chunk.lines:
-            event = chunk.event(self.native_id)
+            # a source is named after a file
+            event = chunk.event(self.native_id, str(self.redact(chunk.source.name)))
             self._write(self._chunk_path(event.id), b"".join(chunk.lines))
             self.memory["chunk"] = event.id
             events.append(event)
+        for draft in events:
+            draft.data = self.redact(draft.data)
         if events:
             self.memory["intent"] = [e.to_dict() for e in events]
         self._save()
@@ -199,14 +216,39 @@ class Reading:
                 memory = json.load(f)
             if not isinstance(memory, dict) or "files" in memory:
                 raise ValueError("it is not of this version")
-            self._carry_out(memory)
-        except (OSError, ValueError) as e:
+        except (FileNotFoundError, ValueError) as e:
             if not isinstance(e, FileNotFoundError):
                 self.say(f"{self._path} cannot be used, so the transcript is read anew: {e}")
             usage = doc.get("usage")
             lost = dict(usage) if isinstance(usage, dict) else {}
-            return {"lost": lost, "recorded_usd": lost.pop("cost_usd", 0)}
+            return {"recorded_usd": lost.pop("cost_usd", 0), "lost": lost, "stored": self._stored()}
+        # what goes wrong here is no loss of memory: the next time carries it out
+        self._carry_out(memory)
         return memory
+
+    def _stored(self) -> Doc:
+        """How far each file stands in the session's chunks: what comes before is counted again, and not stored."""
+        places: Doc = {}
+        with contextlib.suppress(BrokenSession):
+            for _, event in chain_events(self.repo, self.repo.tip(SESSIONS + self.id), self.id):
+                to, source = event.data.get("to"), str(event.data.get("source", ""))
+                if event.kind == "transcript" and isinstance(to, int):
+                    places[source] = max(to, places.get(source, 0))
+        return places
+
+    def _sweep(self) -> None:
+        """Drop what processes that were killed have left half-written."""
+        try:
+            names = os.listdir(self.folder)
+        except FileNotFoundError:
+            return
+        for name in names:
+            path = os.path.join(self.folder, name)
+            half = name.startswith((f"{self.id}.json.", f"{self.id}.note.")) and name.count(".") > 2
+            orphan = name.startswith(f"{self.id}.") and name.endswith(".chunk")
+            with contextlib.suppress(OSError):
+                if (half or orphan) and os.stat(path).st_mtime < time.time() - 60:
+                    os.unlink(path)
 
     def _chunk(self, event_id: str) -> dict[str, bytes]:
         try:
@@ -247,7 +289,7 @@ class Elsewhere:
         self.id = session_id
         self.since = str(doc.get("started_at", ""))
         self.forked = isinstance(doc.get("meta"), dict) and doc["meta"].get("source") == "fork"
-        self._others: list[Doc] | None = None
+        self._others: list[tuple[frozenset[int], Any]] | None = None
 
     def copied(self, at: str) -> bool:
         """True for a record (by its time, RFC 3339) that a fork has copied from the session that it was made from."""
@@ -257,19 +299,19 @@ class Elsewhere:
         """True for a message (by the reader's own key and its time, RFC 3339) that is not this session's."""
         if at >= self.since:
             return False
-        return self.forked or any(key in memory.get("recent", ()) for memory in self.others())
+        return self.forked or any(hash(key) in keys for keys, _ in self.others())
 
     def cost(self, start: int) -> float:
         """What the running total of costs (by the time it started from) had reached before this session.
 
         A fork of a session that is not known here counts only what it adds later.
         """
-        costs = [m["run"] for m in self.others() if isinstance(m.get("run"), dict)]
+        costs = [run for _, run in self.others() if isinstance(run, dict)]
         found = [float(cost["total"]) for cost in costs if start and cost.get("start") == start]
         return max(found, default=float("inf") if self.forked else 0.0)
 
-    def others(self) -> list[Doc]:
-        """The memories of the other sessions."""
+    def others(self) -> list[tuple[frozenset[int], Any]]:
+        """Of the memories of the other sessions, which may be hundreds: the requests (by hash) and the run of costs."""
         if self._others is None:
             self._others = []
             for name in os.listdir(self.folder):
@@ -277,6 +319,6 @@ class Elsewhere:
                     with contextlib.suppress(OSError, ValueError):
                         with open(os.path.join(self.folder, name), encoding="utf-8") as f:
                             memory = json.load(f)
-                        if isinstance(memory, dict):
-                            self._others.append(memory)
+                        if isinstance(memory, dict) and isinstance(recent := memory.get("recent", {}), dict):
+                            self._others.append((frozenset(map(hash, recent)), memory.get("run")))
         return self._others

@@ -49,18 +49,19 @@ def record(location: Location, agent: str, capture: Capture) -> str | None:
             live.replace(_mark(shared, known, "begun"), "")
         elif not capture.ends and _goes_on(shared, known, capture):
             _resume(location, agent, capture, known)
-    elif capture.prompts:
-        # opened again by hand: the end that was is over
-        _unlink(_mark(shared, known, "ended"))
+    elif capture.prompts and os.path.exists(_mark(shared, known, "ended")):
+        # opened again by hand, or what ended it was killed before it closed it: the end that was is over
+        _resume(location, agent, capture, known)
     if capture.ends and live.is_open(shared, known):
         events.append(Draft(event_id_from("end", _run(shared, agent, native_id)), capture.at, "end", _end(capture)))
     elif capture.ends:
         # paused, or ended by hand: only the ref knows
         capture.notes["ends"] = capture.ends
+    if capture.ends:
+        live.replace(_mark(shared, known, "ended"), "")
     _append(location, known, capture, events)
     traces.leave(location, known, capture)
     if capture.ends:
-        live.replace(_mark(shared, known, "ended"), "")
         _unlink(_mark(shared, known, "begun"))
         live.set_closed(shared, known)
     return known
@@ -91,8 +92,9 @@ def _begin(location: Location, agent: str, capture: Capture) -> str:
         # from another clone, or from before `native` was lost: its start is known, and it may have ended
         events.insert(1, Draft(event_id_from("resume", capture.native_id, capture.at), capture.at, "resume", {}))
     _append(location, session_id, capture, events)
-    live.set_native(shared, agent, capture.native_id, session_id)
+    # known last: killed in between, the next call begins it again, with the same ids
     _open(location, agent, capture, session_id)
+    live.set_native(shared, agent, capture.native_id, session_id)
     return session_id
 
 
@@ -111,8 +113,9 @@ def _resume(location: Location, agent: str, capture: Capture, session_id: str) -
     shared = location.shared
     event_id = event_id_from("resume", _run(shared, agent, capture.native_id))
     journal.append(shared, session_id, [Draft(event_id, capture.at, "resume", {})])
-    _open(location, agent, capture, session_id)
+    # a new run before it is open: killed in between, it is resumed once more, and its end is not the last run's
     live.set_native(shared, agent, capture.native_id, session_id)
+    _open(location, agent, capture, session_id)
     for name in ("begun", "ended"):
         _unlink(_mark(shared, session_id, name))
 
@@ -137,6 +140,9 @@ def _append(location: Location, session_id: str, capture: Capture, events: list[
     redact = redactor(location, session_id, lambda problem: log(shared, problem))
     for event in events:
         event.data = cut(redact.value(event.data))
+        # ids are made of the agent's own
+        if (own := redact.text(event.id)) != event.id:
+            event.id = event_id_from(event.kind, own)
     if journal.append(shared, session_id, events) > journal.DRAIN_BYTES:
         capture.settle = True
     if named:
@@ -149,7 +155,7 @@ def cut(data: Doc) -> Doc:
     for key, value in data.items():
         limit = LIMITS.get(key, payload.TEXT)
         if isinstance(value, str) and len(value) > limit:
-            value = _cut(value, limit)
+            value = payload.shorten(value) if key == "title" else _cut(value, limit)
         elif key == "paths" and isinstance(value, list):
             value = [v[:limit] if isinstance(v, str) else v for v in value]
         out[key] = value

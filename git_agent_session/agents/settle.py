@@ -23,6 +23,7 @@ from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.ids import is_session_id, new_event_id, timestamp
 from git_agent_session.model import PAUSED, Doc
 from git_agent_session.redact.configured import redactor
+from git_agent_session.redact.engine import Redactor
 from git_agent_session.store import drain as draining
 from git_agent_session.store import evidence, lookup
 
@@ -52,6 +53,7 @@ class Settle:
         self.folder = os.path.join(self.shared, recorder.FOLDER)
         self.repo = Repository(location)
         self._said: set[str] = set()
+        self.redactor = Redactor()
         self.redactor = redactor(location, session_id, self._say)
 
     def run(self, notes: Mapping[str, str]) -> None:
@@ -63,7 +65,9 @@ class Settle:
             try:
                 with lock.held(self.shared, f"settle-{self.id}", wait=0.0):
                     while names := self._waiting():
-                        self._work(self._take(names))
+                        self._work(self._read(names), names)
+                        for name in names:
+                            os.unlink(os.path.join(self.folder, name))
             except StorageError as e:
                 if "another process" in e.message:
                     return
@@ -72,7 +76,8 @@ class Settle:
     def _waiting(self) -> list[str]:
         return sorted(n for n in os.listdir(self.folder) if n.startswith(f"{self.id}.note.") and n.count(".") == 2)
 
-    def _take(self, names: Sequence[str]) -> dict[str, str]:
+    def _read(self, names: Sequence[str]) -> dict[str, str]:
+        """What the notes say. They go once the work is done: killed in between, the next one finds them again."""
         notes: dict[str, str] = {}
         for name in names:
             path = os.path.join(self.folder, name)
@@ -81,12 +86,11 @@ class Settle:
                     found = json.load(f)
             except ValueError:
                 found = None
-            os.unlink(path)
             if isinstance(found, dict):
                 notes.update({str(k): str(v) for k, v in found.items()})
         return notes
 
-    def _work(self, notes: Mapping[str, str]) -> None:
+    def _work(self, notes: Mapping[str, str], names: Sequence[str] = ()) -> None:
         draining.drain(self.repo, self.id)
         doc = self._state()
         if doc is None:
@@ -106,15 +110,15 @@ class Settle:
         sources = reading.sources(notes.get("transcript"))
         reading.read(sources)
         if not live.is_open(self.shared, self.id):
-            self._read_late(reading)
+            self._read_late(reading, names)
         draining.drain(self.repo, self.id)
         evidence.settle(self.repo)
 
-    def _read_late(self, reading: Reading) -> None:
+    def _read_late(self, reading: Reading, names: Sequence[str]) -> None:
         """Look again for a while after the end: a transcript's last lines come late."""
         began = time.monotonic()
         for second in LATE:
-            if self._waiting():
+            if set(self._waiting()) - set(names):
                 return
             alive = _may_write(self.agent, os.environ)
             if alive:
@@ -142,7 +146,8 @@ class Settle:
     def _say(self, text: str) -> None:
         if text not in self._said:
             self._said.add(text)
-            recorder.log(self.shared, f"settle {self.id[:8]}: {text}")
+            # an error may quote a record
+            recorder.log(self.shared, f"settle {self.id[:8]}: {self.redactor.text(text)}")
 
 
 def _may_write(agent: object, env: Mapping[str, str]) -> bool:

@@ -1,6 +1,7 @@
 """What an agent's tools leave behind for the evidence of commits: the files they wrote, HEAD before a shell command.
 
-    <git dir>/agent-session/traces/touched.<id>   a line for each file written: time in ns, blob id or `-`, path
+    <git dir>/agent-session/traces/touched.<id>   a line for each file written: time in ns, blob id or `-`, HEAD
+                                                  at that time or `none`, path
     <git dir>/agent-session/traces/head.<id>      HEAD before the shell command that is running
 
 Of this worktree alone, and only while there is something to match: the git hooks look for the folder. Agent hooks write
@@ -31,6 +32,8 @@ OUTPUT = 64 * 1024
 IDS = 20
 # what makes commits, as words of a command
 VERBS = ("commit", "merge", "cherry-pick", "revert", "rebase", "pull", "am", "ci")
+# those of them that bring commits of others, and name none of what they make
+BRINGS = ("merge", "rebase", "pull", "am")
 
 _HEX = frozenset("0123456789abcdef")
 
@@ -49,11 +52,12 @@ def leave(location: Location, session_id: str, capture: Capture) -> None:
 
 def _touch(location: Location, session_id: str, paths: list[str]) -> None:
     lines = []
+    now = head(location)
     for path in (relative(p, location.worktree) for p in paths):
         full = os.path.join(location.worktree or "", path)
         if os.path.isabs(path) or path.startswith("~/") or "\n" in path or not os.path.lexists(full):
             continue
-        lines.append(f"{time.time_ns()} {_blob(full)} {path}\n")
+        lines.append(f"{time.time_ns()} {_blob(full)} {now} {path}\n")
     if not lines:
         return
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
@@ -93,7 +97,7 @@ def _write_head(location: Location, session_id: str) -> None:
 def _look(location: Location, session_id: str, capture: Capture) -> None:
     path = os.path.join(location.private, FOLDER, f"head.{session_id}")
     try:
-        with open(path, encoding="ascii", errors="replace") as f:
+        with open(path, encoding="utf-8", errors="replace") as f:
             before = f.read(100).strip()
     except OSError:
         return
@@ -103,9 +107,28 @@ def _look(location: Location, session_id: str, capture: Capture) -> None:
         return
     # another command of the agent's may still be running: it began where this one ends
     live.replace(path, f"{now}\n")
-    verb = "verb" if set(VERBS) & set(_words(capture.command)) else "-"
-    capture.notes[f"moved.{time.time_ns()}"] = " ".join((before, now, verb, *_ids(capture.output)))
+    made = _ids(capture.output)
+    capture.notes[f"moved.{time.time_ns()}"] = " ".join((before, now, _said(capture, made), *made))
     capture.settle = True
+
+
+def _said(capture: Capture, made: list[str]) -> str:
+    """What a command says of the commits that it made: `verb`, `brings` (others' commits too), `-` nothing.
+
+    Where git named what it made, that alone counts, and a `git commit` that was free to name it and did not made none:
+    whoever else committed meanwhile stays out.
+    """
+    words = set(_words(capture.command))
+    if made or not words.intersection(VERBS):
+        return "-"
+    if words.intersection(BRINGS):
+        return "brings"
+    quiet = ">" in capture.command or any(w in ("--quiet", "--porcelain") or _has_q(w) for w in words)
+    return "verb" if quiet or not capture.output.strip() else "-"
+
+
+def _has_q(word: str) -> bool:
+    return word[:1] == "-" and word[1:2] != "-" and "q" in word
 
 
 def head(location: Location) -> str:

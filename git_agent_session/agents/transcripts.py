@@ -12,9 +12,8 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from git_agent_session.agents import registry
+from git_agent_session.agents import payload, registry
 from git_agent_session.agents.protocol import Draft, Item, Source
-from git_agent_session.codec import clean
 from git_agent_session.ids import event_id_from, is_timestamp, timestamp
 from git_agent_session.model import Doc
 
@@ -82,19 +81,27 @@ def reader(agent: Any) -> Callable[[Source, Any], Iterator[tuple[Doc | None, Any
 
 
 def shrank(source: Source, place: Any) -> bool:
-    """True for a file that is shorter than what was read of it: another one, to be read anew."""
+    """True for a file that is not the one that was read: it is shorter, or what was read does not end a line of it."""
+    if not isinstance(place, int) or place <= 0:
+        return False
     try:
-        return isinstance(place, int) and os.stat(source.path).st_size < place
+        if os.stat(source.path).st_size < place:
+            return True
+        if not source.path.endswith(".jsonl"):
+            return False  # its places may count something else than bytes
+        with open(source.path, "rb") as f:
+            f.seek(place - 1)
+            return f.read(1) != b"\n"
     except OSError:
         return False  # gone: nothing to read anew
 
 
 class Chunk:
-    """The part of a transcript that is being gathered: records of one source, `start` the place it begins."""
+    """The part of a transcript that is being gathered: records of one source, from the place `start` to `end`."""
 
     def __init__(self, source: Source, start: Any) -> None:
         self.source = source
-        self.start = start
+        self.start = self.end = start
         self.lines: list[bytes] = []
         self.size = 0
         self.first = ""
@@ -113,15 +120,18 @@ class Chunk:
             self.first = self.first or at
             self.last = at
 
-    def event(self, native_id: str) -> Draft:
-        """The event that the chunk belongs to: the same id for the same records."""
+    def event(self, native_id: str, name: str = "") -> Draft:
+        """The event that the chunk belongs to: the same id for the same records. `name`: the source's, as stored."""
         from binascii import crc32
 
         crc = f"{crc32(b''.join(self.lines)):08x}"
         data: Doc = {"records": len(self.lines), "bytes": self.size}
-        named = {"source": self.source.name, "first": self.first, "last": self.last}
+        name = name or self.source.name
+        if isinstance(self.end, int):
+            data["to"] = self.end
+        named = {"source": name, "first": self.first, "last": self.last}
         data.update({k: v for k, v in named.items() if v})
-        event_id = event_id_from("transcript", native_id, self.source.name, json.dumps(self.start), crc)
+        event_id = event_id_from("transcript", native_id, name, json.dumps(self.start), crc)
         return Draft(event_id, timestamp(), "transcript", data)
 
 
@@ -223,15 +233,15 @@ def told(item: Item, native_id: str) -> Draft | None:
     if item.kind == "prompt":
         return Draft(event_id_from("prompt", native_id, item.id), at, "message", _said("user", item.text))
     if item.kind == "compact":
-        return Draft(event_id_from("compact", native_id, item.id), at, "compact", {"summary": clean(item.text)})
+        return Draft(event_id_from("compact", native_id, item.id), at, "compact", {"summary": payload.text(item.text)})
     if item.kind in ("error", "interrupt"):
-        data = {"text": clean(item.text)} if item.text else {}
+        data = {"text": payload.text(item.text)} if item.text else {}
         return Draft(event_id_from(item.kind, native_id, item.id), at, item.kind, data)
     return None
 
 
 def _said(role: str, text: str) -> Doc:
-    return {"role": role, "text": clean(text)}
+    return {"role": role, "text": payload.text(text)}
 
 
 def stamp(record: Mapping[str, Any]) -> str:

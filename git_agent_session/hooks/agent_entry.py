@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # bytes; a payload carries whole files
 PAYLOAD = 16 * 1024 * 1024
+# what some programs of Windows begin a text with
+_BOM = b"\xef\xbb\xbf"
 
 
 def main(argv: list[str]) -> int:
@@ -32,7 +34,7 @@ def main(argv: list[str]) -> int:
 
 
 def _take(name: str) -> None:
-    from git_agent_session.agents import registry
+    from git_agent_session.agents import plain_json, registry
 
     if name not in registry.names():
         return _report(None, f"there is no agent {name[:40]!r}")
@@ -40,7 +42,7 @@ def _take(name: str) -> None:
     if len(data) > PAYLOAD:
         return _report(None, f"{name}: a payload of more than {PAYLOAD} bytes is left out")
     try:
-        payload = parse(data.decode("utf-8-sig"))
+        payload = plain_json.parse(data.removeprefix(_BOM).decode())
     except (ValueError, RecursionError) as e:
         return _report(None, f"{name}: the payload is no JSON: {e}")
     if not isinstance(payload, dict):
@@ -99,43 +101,6 @@ def _stdin() -> bytes:
         parts.append(part)
         size += len(part)
     return b"".join(parts)
-
-
-def parse(text: str) -> Any:
-    """The JSON value in `text`, by the scanner that `json` itself runs on. Raises ValueError or RecursionError."""
-    try:
-        from _json import make_scanner
-
-        scan = make_scanner(_Strict)  # type: ignore[arg-type]
-    except (ImportError, AttributeError, TypeError):
-        import json
-
-        return json.loads(text)
-    text = text.strip(" \t\n\r")
-    try:
-        value, end = scan(text, 0)
-    except StopIteration:
-        raise ValueError("no value") from None
-    except SystemError:
-        # the scanner takes its error from json.decoder, which is not loaded
-        import json
-
-        return json.loads(text)
-    if end != len(text):
-        raise ValueError(f"something follows the value at character {end}")
-    return value
-
-
-class _Strict:
-    """What the scanner asks of a decoder; json.decoder.JSONDecoder has the same."""
-
-    strict = True
-    object_hook = None
-    object_pairs_hook = None
-    parse_float = float
-    parse_int = int
-    parse_constant = float
-    memo: Mapping[str, str] = {}
 
 
 def _report(location: Location | None, text: str) -> None:

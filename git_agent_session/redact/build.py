@@ -19,6 +19,50 @@ TABLE = HERE / "table.py"
 
 _KEYS = {"name", "group", "markers", "find", "back", "also", "pattern", "check", "samples", "stays"}
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
+# what several markers have in common, the longest first; what is rare in ordinary text saves most
+_WORD_GATES = (
+    *(
+        "pscale_",
+        "access-",
+        "sntry",
+        "_pat_",
+        "dckr_",
+        "live_",
+        "test_",
+        "prod_",
+        "lsv2_",
+        "_v1_",
+        "CCIP",
+        "snyk",
+        "dp.",
+    ),
+    *(
+        "shp",
+        "sk-",
+        "xox",
+        "ik_",
+        "lk_",
+        "EAA",
+        "gl",
+        "NR",
+        "gh",
+        "vc",
+        "nf",
+        "cf",
+        "bk",
+        "sq",
+        "fm",
+        "fig",
+        "AT",
+        "AK",
+    ),
+    *("EZ", "hv", "_", "-", "."),
+)
+_TEXT_GATES = (
+    *("secret", "token", "pass", "key", "sess", "=", ":", "webhook", "mysql", "auth", "cred"),
+    *("_ap", "-ap", "mar", "/1"),
+)
+_PII_GATES = ("users", "@")
 _HEAD = '''"""The rules of rules.toml as plain tuples. Made by git_agent_session.redact.build: do not edit."""
 
 # ruff: noqa: E501
@@ -75,9 +119,9 @@ def table() -> str:
     ]
     out = [_HEAD, "RULES: tuple[Rule, ...] = (\n", *(f"    {row!r},\n" for row in rows), ")\n\n"]
     out.append("# each marker, and the rules (by number) that it belongs to; looked for only where its gate stands\n")
-    out.append(_gated("WORDS", _markers(rules, lambda r: r.get("find") != "text"), ("_", "-", ".")))
-    out.append(_gated("TEXTS", _markers(rules, _is_text), ("secret", "token", "pass", "key", "sess", "=", ":")))
-    out.append(_gated("PII", _markers(rules, _is_pii), ("users", "@")))
+    out.append(_gated("WORDS", _markers(rules, lambda r: r.get("find") != "text"), _WORD_GATES))
+    out.append(_gated("TEXTS", _markers(rules, _is_text), _TEXT_GATES))
+    out.append(_gated("PII", _markers(rules, _is_pii), _PII_GATES))
     for name in ("password", "secret"):
         markers = next(tuple(r["markers"]) for r in rules if r.get("check") == name)
         pattern = f"(?i){shared[name]}{shared['tail']}\\Z"

@@ -50,7 +50,7 @@ def redactor(location: Location, session_id: str = "", complain: Callable[[str],
     """The redactor for what is stored in this repository; with `session_id` its secrets are told apart by number.
 
     A rule of the user's that cannot be used is left out, and `complain` is told so in a line when the configuration
-    was read anew: once, not on every call. It never raises; where git cannot be asked, the built-in rules count alone.
+    was read anew: once, not on every call. It never raises; where git cannot be asked, the last answer counts.
     """
     from git_agent_session.errors import GitError
     from git_agent_session.ids import is_session_id
@@ -58,10 +58,10 @@ def redactor(location: Location, session_id: str = "", complain: Callable[[str],
     try:
         settings, fresh = _settings(location)
     except GitError as e:
-        # the built-in rules need no git
-        settings, fresh = Settings(()), False
+        # what was asked the last time is better than nothing; the built-in rules need no git
+        settings, fresh = Settings(_cached(os.path.join(location.private, CACHE), None) or ()), False
         if complain is not None:
-            complain(f"redaction goes by the built-in rules alone: {e.message}")
+            complain(f"redaction goes by what git's configuration was the last time it could be read: {e.message}")
     name = None
     if is_session_id(session_id):
         from git_agent_session.redact.numbers import SessionNames
@@ -127,16 +127,17 @@ def _environment() -> str:
     return blake2b("\0".join(sorted(found)).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
-def _cached(path: str, env: str) -> list[tuple[str, str]] | None:
+def _cached(path: str, env: str | None) -> list[tuple[str, str]] | None:
+    """What is kept, None where it is out of date; with `env` None whatever its age."""
     try:
-        with open(path, encoding="ascii") as f:
+        with open(path, encoding="utf-8") as f:
             lines = f.read().split("\n")
-        if lines[0] != f"{_FORMAT} {env}" or lines[-1] != "end":
+        if lines[-1] != "end" or not lines[0].startswith(f"{_FORMAT} {env or ''}"):
             return None
         rows = []
         for line in lines[1:-1]:
             kind, first, second = line.split(" ")
-            if kind == "file" and _look(os.fsdecode(bytes.fromhex(second))) != first:
+            if kind == "file" and env is not None and _look(os.fsdecode(bytes.fromhex(second))) != first:
                 return None
             if kind == "set":
                 rows.append((first, bytes.fromhex(second).decode("utf-8", "surrogateescape")))

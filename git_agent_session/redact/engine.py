@@ -49,7 +49,7 @@ class Redactor:
     more, and puts `put(kind, secret)` in its place. An object must not be used by two threads at once.
     """
 
-    __slots__ = ("_allowed", "_clean", "_extra", "_keys", "_name", "_off", "_texts")
+    __slots__ = ("_allowed", "_clean", "_extra", "_keys", "_name", "_off", "_texts", "_words")
 
     def __init__(
         self,
@@ -66,6 +66,8 @@ class Redactor:
         self._name = name
         self._extra = extra
         self._clean: set[str] = set()
+        # words of clean texts in which no marker stands
+        self._words: set[bytes] = set()
         # key -> what it is written as, and what `_labels` says of it; none that holds a secret
         self._keys: dict[str, tuple[str, str]] = {}
 
@@ -92,7 +94,8 @@ class Redactor:
         for _ in range(_PASSES):
             before = text
             lower = _lowered(text)
-            for number in self._triggered(text, lower):
+            numbers, words = self._triggered(text, lower)
+            for number in sorted(numbers):
                 rule = RULES[number]
                 if rule[0] not in self._off and rule[5] in lower:
                     found = self._apply(rule, text, lower)
@@ -102,19 +105,28 @@ class Redactor:
             if self._extra is not None:
                 text = self._extra(text, self._put)
             if text == before:
+                self._remember(words)
                 break
         return text
 
-    def _triggered(self, text: str, lower: str) -> list[int]:
-        """The rules of which a marker is there, in their order."""
+    def _triggered(self, text: str, lower: str) -> tuple[set[int], set[bytes]]:
+        """The rules of which a marker is there, and the long words of the text, none of which has one."""
         numbers: set[int] = set()
         _look(lower.encode("utf-8", "surrogatepass"), self._texts, numbers)
-        if len(text) >= _WORD:
-            words = text.encode("utf-8", "surrogatepass").translate(_SPLIT).split()
-            long = {word for word in words if len(word) >= _WORD}
-            if long:
-                _look(b" ".join(long), WORDS, numbers)
-        return sorted(numbers)
+        if len(text) < _WORD:
+            return numbers, set()
+        words = text.encode("utf-8", "surrogatepass").translate(_SPLIT).split()
+        long = {word for word in words if len(word) >= _WORD} - self._words
+        own: set[int] = set()
+        if long:
+            _look(b" ".join(long), WORDS, own)
+        return numbers | own, set() if own else long
+
+    def _remember(self, words: set[bytes]) -> None:
+        """Note words without a marker, of a text that is clean: paths and names come again and again."""
+        if len(self._words) >= _KNOWN:
+            self._words.clear()
+        self._words |= {word for word in words if len(word) <= _KNOWN_LENGTH}
 
     def _apply(self, rule: Rule, text: str, lower: str) -> str | None:
         """The text without what the rule finds; None where it finds nothing."""

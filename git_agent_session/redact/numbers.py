@@ -20,12 +20,17 @@ _TRIES = 3
 class SessionNames:
     """Called with a kind and a secret, it gives the words of the mark; just the kind where it cannot read or write."""
 
-    __slots__ = ("_known", "_path", "_shared")
+    __slots__ = ("_counts", "_key", "_known", "_path", "_place", "_rest", "_shared")
 
     def __init__(self, shared: str, session_id: str) -> None:
         self._shared = shared
         self._path = os.path.join(shared, "capture", f"{session_id}.secrets")
         self._known: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
+        # of the file: how many bytes were read, and the line that was not whole then
+        self._place = 0
+        self._rest = b""
+        self._key = b""
 
     def __call__(self, kind: str, secret: str) -> str:
         try:
@@ -36,36 +41,31 @@ class SessionNames:
 
     def _number(self, line: str) -> int:
         """The secret's number; 1 where it could not be written down."""
-        known = self._known.get(line)
-        if known is not None:
-            return known
         for _ in range(_TRIES):
-            data = _read(self._path, FILE_BYTES)
-            self._known = _numbered(data)
             if line in self._known:
                 return self._known[line]
-            if len(data) >= FILE_BYTES:
+            self._read_on()
+            if line in self._known or self._place >= FILE_BYTES:
                 break
             # the first newline ends a line that a full disk has cut short
             _append(self._path, f"\n{line}\n".encode())
-        return self._known.setdefault(line, 1)
+        return self._known.get(line, 1)
+
+    def _read_on(self) -> None:
+        """Number what was added to the file: each secret costs its own line, not the whole file."""
+        data = _read(self._path, FILE_BYTES - self._place, self._place)
+        self._place += len(data)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in (raw.decode("ascii", "replace") for raw in lines):
+            kind, _, digest = line.partition(" ")
+            if len(digest) == 32 and line not in self._known:
+                self._counts[kind] = self._known[line] = self._counts.get(kind, 0) + 1
 
     def _digest(self, secret: str) -> str:
         from _blake2 import blake2b
 
-        key = _key(os.path.join(self._shared, KEY))
-        return blake2b(secret.encode("utf-8", "surrogatepass"), digest_size=16, key=key).hexdigest()
-
-
-def _numbered(data: bytes) -> dict[str, int]:
-    """Each whole line of the file, and its number among those of its kind."""
-    found: dict[str, int] = {}
-    counts: dict[str, int] = {}
-    for line in data.decode("ascii", "replace").split("\n"):
-        kind, _, digest = line.partition(" ")
-        if len(digest) == 32 and line not in found:
-            counts[kind] = found[line] = counts.get(kind, 0) + 1
-    return found
+        self._key = self._key or _key(os.path.join(self._shared, KEY))
+        return blake2b(secret.encode("utf-8", "surrogatepass"), digest_size=16, key=self._key).hexdigest()
 
 
 def _append(path: str, data: bytes) -> None:
@@ -81,9 +81,10 @@ def _append(path: str, data: bytes) -> None:
         os.close(fd)
 
 
-def _read(path: str, most: int) -> bytes:
+def _read(path: str, most: int, place: int = 0) -> bytes:
     try:
         with open(path, "rb") as f:
+            f.seek(place)
             return f.read(most)
     except FileNotFoundError:
         return b""

@@ -6,12 +6,14 @@ ends), and it sees a line at a time, in pieces of a bounded length. Loaded only 
 
 from __future__ import annotations
 
-import importlib
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from git_agent_session.redact.judge import MARK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
 
 # characters of a line that a pattern sees at once, and how many of them again with the next piece
 WINDOW = 1000
@@ -84,7 +86,8 @@ def compiled(pattern: str) -> re.Pattern[str]:
     """A user's pattern. Raises Refused when it is none, fits nothing at all, or could take for ever."""
     try:
         found = re.compile(pattern, re.MULTILINE)
-        tree = importlib.import_module("re._parser").parse(pattern, re.MULTILINE)
+        parser: Any = __import__("re._parser", fromlist=["parse"])
+        tree = parser.parse(pattern, re.MULTILINE)
     except (re.error, OverflowError, RecursionError) as e:
         raise Refused(f"not a regular expression: {e}") from None
     if found.match(""):

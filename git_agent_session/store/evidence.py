@@ -87,11 +87,12 @@ def _is_linked(repo: Repository, commit: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """A file that a session wrote: `at` in ns since 1970, `blob` "" where it is not known."""
+    """A file that a session wrote: `at` in ns since 1970, `blob` "" where it is not known, `head` what was out then."""
 
     session_id: str
     path: str
     blob: str
+    head: str
     at: int
 
 
@@ -122,11 +123,11 @@ def _written(repo: Repository) -> dict[str, list[_Write]]:
 def _read(path: str, session_id: str) -> list[_Write]:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as f:
-            rows = [line.rstrip("\n").split(" ", 2) for line in f]
+            rows = [line.rstrip("\n").split(" ", 3) for line in f]
     except OSError:
         return []
-    good = (row for row in rows if len(row) == 3 and row[0].isdecimal())
-    return [_Write(session_id, path, "" if blob == "-" else blob, int(at)) for at, blob, path in good]
+    good = (row for row in rows if len(row) == 4 and row[0].isdecimal())
+    return [_Write(session_id, path, "" if blob == "-" else blob, head, int(at)) for at, blob, head, path in good]
 
 
 def _ended(repo: Repository, session_id: str, writes: Iterable[_Write]) -> int:
@@ -147,38 +148,44 @@ def _writers(repo: Repository, commit: str, written: Mapping[str, list[_Write]])
     if not facts or not written:
         return []
     parents = facts["parents"]
-    parent = str(parents[0]) if isinstance(parents, list) and parents else ""
+    before = [str(p) for p in parents] if isinstance(parents, list) else []
     until = (int(str(facts["at"])) + 1) * 1_000_000_000
     tally: dict[str, int] = {}
     for path in repo.changed_paths(commit)[0]:
         writes = [w for w in written.get(path, ()) if w.at <= until]
-        if writes and (session_id := _writer(repo, commit, parent, path, writes)):
+        if writes and (session_id := _writer(repo, commit, before, path, writes)):
             tally[session_id] = tally.get(session_id, 0) + 1
     return sorted(tally, key=lambda s: (-tally[s], s))
 
 
-def _writer(repo: Repository, commit: str, parent: str, path: str, writes: list[_Write]) -> str:
+def _writer(repo: Repository, commit: str, parents: list[str], path: str, writes: list[_Write]) -> str:
     """The session whose work the path is in this commit, "" for none; `writes` are those of the path, latest first."""
     blob = repo.blob_at(commit, path)
     if not blob:
         return ""  # a commit that takes a file away has nothing of what was written there
+    if any(repo.blob_at(parent, path) == blob for parent in parents):
+        return ""  # a merge that took it from one of its sides
+    parent = parents[0] if parents else ""
     for write in writes:
         if write.blob and write.blob == blob:
-            return write.session_id
+            # what was committed before comes back by somebody's revert
+            again = parent and _committed_since(repo, parent, path, write.head)
+            return "" if again else write.session_id
     last = writes[0]
     # by path alone: somebody has edited what the session wrote, and it was in no commit before this one
     if last.at < time.time_ns() - window_seconds(repo) * 1_000_000_000:
         return ""
-    if parent and (repo.blob_at(parent, path) == last.blob or _committed_since(repo, parent, path, last.at)):
+    if parent and (repo.blob_at(parent, path) == last.blob or _committed_since(repo, parent, path, last.head)):
         return ""
     return last.session_id
 
 
-def _committed_since(repo: Repository, tip: str, path: str, at: int) -> bool:
+def _committed_since(repo: Repository, tip: str, path: str, head: str) -> bool:
+    """True when a commit up to `tip` has changed the path since `head` was checked out. Dates anybody may set."""
     from git_agent_session.git.run import run  # readers need no process
 
-    since = f"--since={at // 1_000_000_000}"
-    args = ("log", "-1", "--format=%H", since, tip, "--", f":(top,literal){path}")
+    scope = [tip, f"^{head}"] if is_object_id(head) and repo.commit_facts(head) else [tip]
+    args = ("rev-list", "-1", *scope, "--", f":(top,literal){path}")
     return run(*args, cwd=repo.location.worktree or repo.location.git_dir).stdout.strip() != b""
 
 
@@ -206,10 +213,11 @@ def moved(repo: Repository, session_id: str, told: Mapping[str, str], *, hooks_o
     `hooks_off`: the agent switches git's hooks off, so a commit that they ran for is somebody else's.
     """
     for key in sorted(told):
-        if key.startswith("moved."):
-            before, after, verb, *ids = told[key].split(" ")
-            said = verb == "verb"
-            for commit, was in _made(repo, before, after):
+        words = told[key].split(" ")
+        if key.startswith("moved.") and len(words) > 2:
+            before, after, verb, *ids = words
+            said = verb in ("verb", "brings")
+            for commit, was in _made(repo, before, after, brings=verb == "brings"):
                 if (said or any(commit.startswith(i) for i in ids)) and not (hooks_off and _had_hooks(repo, commit)):
                     _link_moved(repo, session_id, commit, was)
 
@@ -229,15 +237,18 @@ def _had_hooks(repo: Repository, commit: str) -> bool:
     return os.path.exists(os.path.join(repo.location.private, FOLDER, COMMIT + commit))
 
 
-def _made(repo: Repository, before: str, after: str) -> list[tuple[str, str]]:
-    """The commits that were made while HEAD moved, each with the one that it amended or ""; the oldest first."""
+def _made(repo: Repository, before: str, after: str, *, brings: bool = False) -> list[tuple[str, str]]:
+    """The commits that were made while HEAD moved, each with the one that it amended or ""; the oldest first.
+
+    `brings`: the command also brings commits of others, which only a reflog tells from those that were made.
+    """
     steps = _reflog(repo.location)
     began = [n for n, step in enumerate(steps, 1) if step.new == before]
     if steps and (began or before == "none"):
         # not by time: it is the committer's, which anybody may set
         later = steps[began[-1] if began else 0 :]
         return [(step.new, step.old if step.amends else "") for step in later if step.is_commit][-MOST:]
-    if not is_object_id(after) or (is_object_id(before) and not repo.descends(after, before)):
+    if brings or not is_object_id(after) or (is_object_id(before) and not repo.descends(after, before)):
         return []
     from git_agent_session.git.run import run
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from git_agent_session import Session, live, lock
-from git_agent_session.agents import recorder
+from git_agent_session.agents import recorder, settle
 from tests.e2e.claude import SID, Claude, run, until
 from tests.harness import ROOT, Repo
 
@@ -343,9 +343,9 @@ def dying(change):
         global left
         left -= 1
         if left == 0 and when == "before": os.kill(os.getpid(), signal.SIGKILL)
-        done = change(*args, **kwargs)
-        if left == 0: os.kill(os.getpid(), signal.SIGKILL)
-        return done
+        try: return change(*args, **kwargs)
+        finally:
+            if left == 0: os.kill(os.getpid(), signal.SIGKILL)
     return change_or_die
 for name in ("write", "replace", "rename", "unlink"):
     setattr(os, name, dying(getattr(os, name)))
@@ -374,6 +374,101 @@ def test_killed_at_any_point_the_tokens_are_counted_once(claude: Claude, when: s
     run_until(0)
     assert tokens(claude.session()) == 10 * point
     assert claude.log() == ""
+
+
+@pytest.mark.parametrize("where", ["evidence.moved", "Reading", "evidence.settle"])
+def test_what_a_settle_step_was_told_outlives_it(claude: Claude, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    claude.prompt()
+    claude.settled()
+    claude.store().pause(claude.id)
+    claude.transcript.write_text(record("m1", 10))
+    before = claude.repo.git("rev-parse", "HEAD")
+    commit = claude.repo.commit("work")
+    notes = {"transcript": str(claude.transcript), "ends": "completed", "moved.1": f"{before} {commit} verb"}
+    location = claude.store().repo.location
+
+    def dies(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as m, pytest.raises(KeyboardInterrupt):
+        m.setattr(f"git_agent_session.agents.settle.{where}", dies)
+        settle.settle("claude-code", claude.id, location, notes)
+    settle.settle("claude-code", claude.id, location, {})
+    assert tokens(claude.session()) == 10 and claude.session().ended
+    assert claude.kinds().count("end") == 1
+    assert [link.commit for link in claude.store().commits(claude.id)] == [commit]
+    assert not [n for n in os.listdir(claude.shared / recorder.FOLDER) if ".note." in n]
+
+
+def test_a_note_that_says_nothing_stops_no_settle_step(claude: Claude) -> None:
+    claude.prompt()
+    claude.settled()
+    settle.settle("claude-code", claude.id, claude.store().repo.location, {"moved.1": "x"})
+
+
+# makes a hook call and dies at the n-th change of a file
+DYING_CALL = (
+    DYING.split("from git_agent_session")[0]
+    + """
+from git_agent_session.hooks.agent_entry import main
+main(["claude-code"])
+"""
+)
+
+
+def killed(claude: Claude, point: int, event: str, **fields: Any) -> bool:
+    """A hook call that dies at its n-th change of a file; False when it has fewer."""
+    done = subprocess.run(
+        [sys.executable, "-c", DYING_CALL, str(point), "after"],
+        input=json.dumps(claude.payload(event, **fields)).encode(),
+        cwd=claude.repo.path,
+        env={**os.environ, **claude.env},
+        check=False,
+    )
+    return done.returncode != 0
+
+
+def test_killed_while_it_opens_a_session_it_opens_it_the_next_time(claude: Claude, home: Path) -> None:
+    for point in range(1, 30):
+        who = Claude(claude.repo, home, f"0f4d1c1e-7a3b-4d57-9a60-{point:012d}")
+        died = killed(who, point, "SessionStart", source="startup")
+        who.prompt()
+        assert live.is_open(str(who.shared), who.id), point
+        if not died:
+            break
+        assert who.session().status == "active" and who.kinds().count("start") == 1
+    assert point > 3
+
+
+def test_killed_while_it_resumes_a_session_it_still_ends(claude: Claude) -> None:
+    for point in range(1, 30):
+        claude.call("SessionStart", source="resume")
+        died = killed(claude, point, "UserPromptSubmit", prompt_id=f"k{point}", prompt="go")
+        claude.prompt(n=point)
+        assert live.is_open(str(claude.shared), claude.id), point
+        assert claude.session().status == "active", point
+        claude.end(n=point)
+        claude.settled()
+        assert claude.session().status == "completed", point
+        if not died:
+            break
+    assert point > 3
+
+
+def test_killed_while_it_ends_a_session_the_next_prompt_reopens_it(claude: Claude) -> None:
+    for point in range(1, 30):
+        claude.prompt(n=100 + point)
+        died = killed(claude, point, "SessionEnd", reason="other")
+        claude.call("SessionStart", source="resume")
+        claude.prompt(n=point)
+        assert live.is_open(str(claude.shared), claude.id), point
+        assert claude.session().status == "active", point
+        claude.end(n=point)
+        claude.settled()
+        assert claude.session().status == "completed", point
+        if not died:
+            break
+    assert point > 2
 
 
 def test_a_settle_step_that_finds_another_at_work_leaves_it_its_notes(claude: Claude) -> None:

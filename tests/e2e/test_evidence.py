@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from git_agent_session.agents import traces
+from git_agent_session.agents.protocol import Capture
 from git_agent_session.git.discover import Location
 from git_agent_session.hooks import installer
+from git_agent_session.ids import timestamp
 from git_agent_session.store import evidence
 from tests.e2e.claude import Claude, free, until
 from tests.harness import Repo
@@ -89,7 +92,6 @@ def test_work_that_is_committed_is_no_evidence_for_the_next_commit(agent: Agent)
     agent.write("a.py", "print(1)\n")
     first = by_hand(agent.repo, "a.py")
     looked_at(agent, first)
-    time.sleep(1.1)  # git tells times by the second
     agent.repo.write({"a.py": "print(2)\n"})
     second = by_hand(agent.repo, "a.py")
     looked_at(agent, second)
@@ -97,6 +99,48 @@ def test_work_that_is_committed_is_no_evidence_for_the_next_commit(agent: Agent)
     third = by_hand(agent.repo, "a.py")
     looked_at(agent, third)
     assert agent.links() == [(first, "files")]
+
+
+def test_a_revert_that_brings_the_agents_work_back_is_a_persons(agent: Agent) -> None:
+    agent.write("a.py", "print(1)\n")
+    first = by_hand(agent.repo, "a.py")
+    looked_at(agent, first)
+    time.sleep(2.1)  # git tells times by the second
+    agent.repo.write({"a.py": "print(2)\n"})
+    second = by_hand(agent.repo, "a.py")
+    looked_at(agent, second)
+    agent.repo.git("revert", "--no-edit", second)
+    looked_at(agent, agent.repo.git("rev-parse", "HEAD"))
+    assert agent.links() == [(first, "files")]
+
+
+def test_a_merge_by_hand_is_not_the_agents_whose_work_it_brings(agent: Agent) -> None:
+    agent.repo.commit("base", files={"x": "0\n"})
+    main = agent.repo.git("branch", "--show-current")
+    agent.repo.git("checkout", "-q", "-b", "topic")
+    agent.write("a.py", "print(1)\n")
+    agent.repo.write({"x": "1\n"})
+    first = by_hand(agent.repo, "a.py", "x")
+    looked_at(agent, first)
+    agent.repo.git("checkout", "-q", main)
+    agent.repo.commit("theirs", files={"x": "2\n"})
+    agent.repo.git("merge", "topic", check=False)
+    agent.repo.write({"x": "3\n"})
+    merge = by_hand(agent.repo, "x")
+    looked_at(agent, merge)
+    assert agent.links() == [(first, "files")]
+
+
+def test_dates_are_no_evidence(agent: Agent) -> None:
+    agent.write("a.py", "one\n")
+    env = {"GIT_COMMITTER_DATE": "2020-01-01T00:00:00Z"}
+    agent.repo.write({"a.py": "one more\n"})
+    agent.repo.git("add", "a.py")
+    agent.repo.git("commit", "-q", "-m", "back-dated", env=env)
+    agent.repo.write({"a.py": "mine\n"})
+    commit = by_hand(agent.repo, "a.py")
+    looked_at(agent, commit)
+    assert commit not in [c for c, _ in agent.links()]
 
 
 def test_taking_a_file_away_is_not_the_agents_work(agent: Agent) -> None:
@@ -290,6 +334,66 @@ def test_an_amended_commit_takes_the_place_of_the_one_before(agent: Agent) -> No
     moved(agent, first, second)
     links: list[Any] = agent.store().commits(agent.id)
     assert [(k.commit, k.via, k.rewritten_from) for k in links] == [(second, "head", first)]
+
+
+def command(agent: Agent, when: str, text: str, output: str = "") -> dict[str, str]:
+    """What the hooks around a command of an agent's shell leave for the settle step."""
+    capture = Capture(agent.sid, timestamp())
+    capture.shell, capture.command, capture.output = when, text, output
+    traces.leave(agent.store().repo.location, agent.id, capture)
+    return capture.notes
+
+
+def test_where_git_named_the_agents_commit_a_persons_is_not_linked(agent: Agent) -> None:
+    command(agent, "before", "git commit -m x")
+    agent.repo.write({"mine.txt": "x\n"})
+    by_hand(agent.repo, "mine.txt")
+    made = unhooked(agent.repo, a="1\n")
+    notes = command(agent, "after", "git commit -m x", f"[main {made[:7]}] x\n 1 file changed\n")
+    evidence.moved(agent.store().repo, agent.id, notes)
+    assert agent.links() == [(made, "head")]
+
+
+def test_a_commit_that_failed_does_not_take_a_persons(agent: Agent) -> None:
+    command(agent, "before", "git commit -m x")
+    agent.repo.write({"mine.txt": "x\n"})
+    by_hand(agent.repo, "mine.txt")
+    notes = command(agent, "after", "git commit -m x", "nothing to commit, working tree clean\n")
+    evidence.moved(agent.store().repo, agent.id, notes)
+    assert agent.links() == []
+
+
+def test_two_agents_whose_commands_run_at_once_get_their_own(agent: Agent, home: Path) -> None:
+    other = Agent(agent.repo, home, "1f4d1c1e-7a3b-4d57-9a60-2d7f0b1c9e02")
+    other.prompt()
+    for who in (agent, other):
+        command(who, "before", "git commit -m x")
+    made = [unhooked(agent.repo, a="1\n"), unhooked(agent.repo, b="1\n")]
+    for who, commit in ((other, made[1]), (agent, made[0])):
+        notes = command(who, "after", "git commit -m x", f"[main {commit[:7]}] x\n")
+        evidence.moved(who.store().repo, who.id, notes)
+    assert (agent.links(), other.links()) == ([(made[0], "head")], [(made[1], "head")])
+
+
+@pytest.mark.parametrize("text", ["git commit -qm x", "git commit -m x >/dev/null", "git commit --quiet -m x"])
+def test_a_quiet_commit_counts_by_its_word(agent: Agent, text: str) -> None:
+    command(agent, "before", text)
+    made = unhooked(agent.repo, a="1\n")
+    evidence.moved(agent.store().repo, agent.id, command(agent, "after", text, "Exit Code: 0\n"))
+    assert agent.links() == [(made, "head")]
+
+
+def test_without_a_reflog_what_a_merge_brought_is_not_the_agents(agent: Agent) -> None:
+    main = agent.repo.git("branch", "--show-current")
+    agent.repo.git("checkout", "-q", "-b", "topic")
+    unhooked(agent.repo, h="h\n")
+    agent.repo.git("checkout", "-q", main)
+    agent.repo.git("config", "core.logAllRefUpdates", "false")
+    (agent.repo.path / ".git/logs/HEAD").unlink()
+    command(agent, "before", "git merge --ff-only topic")
+    agent.repo.git("merge", "-q", "--ff-only", "topic")
+    evidence.moved(agent.store().repo, agent.id, command(agent, "after", "git merge --ff-only topic", "Fast-forward\n"))
+    assert agent.links() == []
 
 
 def test_a_location_without_traces_is_quiet(agent: Agent) -> None:

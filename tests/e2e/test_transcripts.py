@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import tracemalloc
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 from git_agent_session.agents import claude_code, transcripts
 from git_agent_session.agents.protocol import Source
 from git_agent_session.agents.reading import Reading
+from git_agent_session.errors import StorageError
 from git_agent_session.git.repository import SESSIONS
 from git_agent_session.redact.engine import redact_value
+from git_agent_session.store import drain as draining
 from tests.e2e.claude import Claude
 
 AT = "2099-01-01T00:00:00.000Z"
@@ -163,13 +166,37 @@ def test_memory_stays_flat(opened: Claude) -> None:
     assert opened.session().counts["chunks"] > 20
 
 
-def test_a_lost_memory_repeats_no_chunk(opened: Claude) -> None:
-    opened.transcript.write_text(said(1, "x"))
-    take(opened)
-    before = opened.session().counts["chunks"]
+def test_a_lost_memory_repeats_no_record(opened: Claude) -> None:
+    for n in (1, 2):
+        with opened.transcript.open("a") as f:
+            f.write(said(n, f"prompt {n}"))
+        take(opened)
     (opened.shared / "capture" / f"{opened.id}.json").unlink()
+    with opened.transcript.open("a") as f:
+        f.write(said(3, "prompt 3"))
     take(opened)
-    assert opened.session().counts["chunks"] == before == 1
+    assert texts(opened) == ["prompt 1", "prompt 2", "prompt 3"]
+
+
+def test_one_file_that_shrank_is_no_reason_to_store_the_others_again(opened: Claude) -> None:
+    folder = opened.transcript.with_suffix("") / "subagents"
+    folder.mkdir(parents=True)
+    opened.transcript.write_text(said(1, "main"))
+    (folder / "agent-a01.jsonl").write_text(said(2, "sub") + said(3, "sub again"))
+    opened.stop(1)
+    opened.settled(lambda s: s.counts.get("chunks") == 2)
+    (folder / "agent-a01.jsonl").write_text(said(4, "another"))
+    opened.stop(2)
+    opened.settled(lambda s: s.counts.get("chunks") == 3)
+    assert texts(opened) == ["main"]
+
+
+def test_a_transcript_that_another_one_replaced_is_read_from_its_start(opened: Claude) -> None:
+    opened.transcript.write_text(said(1, "one"))
+    take(opened)
+    opened.transcript.write_text(said(2, "another one that is longer") + said(3, "x"))
+    take(opened)
+    assert texts(opened) == ["one", "another one that is longer", "x"]
 
 
 def test_an_interrupt_and_an_error_become_events(opened: Claude) -> None:
@@ -217,3 +244,103 @@ def test_a_shrunk_transcript_is_read_anew(opened: Claude) -> None:
     opened.transcript.write_text(said(3, "three"))
     take(opened)
     assert texts(opened) == ["one", "two", "three"]
+
+
+KEY = "ghp_" + "a1B2" * 9
+
+
+def test_a_secret_that_a_title_would_cut_is_taken_out_whole(claude: Claude) -> None:
+    claude.prompt("word " * 20 + KEY)
+    assert "ghp_" not in claude.settled().title and "[redacted: github-" in claude.session().title
+    assert len(claude.session().title) <= 120
+
+
+def test_no_field_of_a_record_or_a_call_carries_a_secret_into_git(opened: Claude) -> None:
+    folder = opened.transcript.with_suffix("") / "subagents"
+    folder.mkdir(parents=True)
+    (folder / f"agent-{KEY}.jsonl").write_text(said(2, "sub"))
+    message = {"id": KEY, "model": f"{KEY}m", "content": "x", "usage": {"output_tokens": 5, KEY: 1}}
+    record = {"type": "assistant", "uuid": KEY, "requestId": KEY, "timestamp": KEY, "version": f"{KEY}v", KEY: KEY}
+    opened.transcript.write_text(json.dumps({**record, "message": message}) + "\n")
+    opened.call("SubagentStart", agent_id=KEY, agent_type=KEY, prompt_id=KEY)
+    opened.call("PostToolUse", tool_name=KEY, tool_use_id=KEY, tool_input={"file_path": KEY}, agent_id=KEY)
+    opened.call("SessionEnd", reason=KEY)
+    opened.settled(lambda s: s.ended and s.counts.get("chunks") == 2)
+    objects = opened.repo.git("rev-list", "--objects", "--no-object-names", SESSIONS + opened.id).split()
+    held = [opened.repo.git("cat-file", "-p", o) for o in objects]
+    assert not [text for text in held if "a1B2" in text]
+    assert KEY not in opened.log()
+    for folder_ in ("journal", "seen"):
+        assert not [p for p in (opened.shared / folder_).iterdir() if KEY in p.read_text()]
+
+
+# -- what cannot be written
+
+
+def answered(n: int, text: str = "x") -> str:
+    """A record with tokens, and one of an error that no hook speaks of."""
+    message = {"id": f"m{n}", "content": text, "usage": {"output_tokens": 10}}
+    answer = {"type": "assistant", "uuid": f"a{n}", "requestId": "r", "timestamp": AT, "message": message}
+    error = {"type": "assistant", "uuid": f"e{n}", "timestamp": AT, "isApiErrorMessage": True}
+    return f"{json.dumps(answer)}\n{json.dumps({**error, 'message': {'content': f'Overloaded {n}'}})}\n"
+
+
+def assert_all_is_there_once(opened: Claude, turns: int) -> None:
+    assert len(stored(opened)) == 2 * turns
+    assert opened.session().usage["output_tokens"] == 10 * turns
+    assert len(list(opened.store().history(opened.id, kinds=("error",)))) == turns
+
+
+def test_a_full_disk_loses_no_chunk(opened: Claude, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened.transcript.write_text(answered(1))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as m, pytest.raises(OSError, match="No space"):
+        m.setattr(Reading, "_write", full)
+        take(opened)
+    take(opened)
+    assert_all_is_there_once(opened, 1)
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_batch_that_fails_loses_nothing_of_its_chunk(
+    opened: Claude, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    opened.transcript.write_text("".join(answered(n, "word " * 25_000) for n in range(9)))
+    drain, calls = draining.drain, []
+
+    def fails_once(*args: Any, **kwargs: Any) -> str | None:
+        calls.append(1)
+        if len(calls) == failing:
+            raise StorageError("the lock is held by another process")
+        return drain(*args, **kwargs)
+
+    with monkeypatch.context() as m, pytest.raises(StorageError):
+        m.setattr(draining, "drain", fails_once)
+        take(opened)
+    take(opened)
+    assert_all_is_there_once(opened, 9)
+
+
+def test_a_memory_that_cannot_be_carried_out_is_not_lost(opened: Claude, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in (1, 2):
+        with opened.transcript.open("a") as f:
+            f.write(answered(n))
+        with monkeypatch.context() as m, pytest.raises(StorageError):
+            m.setattr(draining, "drain", failing_drain)
+            take(opened)
+        with monkeypatch.context() as m, pytest.raises(OSError, match="No space"):
+            m.setattr(Reading, "_save", full_save)
+            reading(opened)
+        take(opened)
+    assert_all_is_there_once(opened, 2)
+
+
+def failing_drain(*_: object) -> None:
+    raise StorageError("the lock is held by another process")
+
+
+def full_save(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import table
-from benchmarks.harness import Failed, Row, Table, Target, Variant, measure, rows
+from benchmarks.__main__ import SCENARIOS
+from benchmarks.agent_hooks import AGENTS
+from benchmarks.agents import CALLS, Agent
+from benchmarks.harness import Amount, Command, Failed, Row, Table, Target, Variant, measure, rows
 from tests.harness import ROOT
 
 
@@ -19,7 +23,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", ["no-session", "session", "rebase", "agent-hook", "api", "command"])
+@pytest.mark.parametrize("name", list(SCENARIOS))
 def test_every_scenario_runs_and_prints_a_table(name: str, tmp_path: Path) -> None:
     done = run("--quick", "--dir", str(tmp_path), name)
     assert done.returncode == 0, done.stderr
@@ -95,9 +99,65 @@ def test_a_document_without_marks_is_refused() -> None:
 
 
 def test_a_command_that_fails_is_no_measurement(tmp_path: Path) -> None:
-    from benchmarks.harness import Command
-
     (tmp_path / "here").mkdir()
     command = Command(tmp_path / "here", sys.executable, "-c", "raise SystemExit('it broke')")
     with pytest.raises(Failed, match="it broke"):
         command()
+
+
+def test_a_command_tells_its_peak_memory(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    size = 40_000_000
+    small = Command(tmp_path / "here", sys.executable, "-I", "-c", "pass").peak()
+    large = Command(tmp_path / "here", sys.executable, "-I", "-c", f"bytearray(b'x') * {size}").peak()
+    assert size * 0.9 < large - small < size * 2
+
+
+def test_an_amount_is_judged_as_it_is_printed() -> None:
+    assert Amount("speed", 4.96, "MB/s", least=5).met is True
+    assert Amount("speed", 4.94, "MB/s", least=5).met is False
+    assert Amount("memory", 150.2, "MB", most=150).met is False
+    assert Amount("memory", 900, "MB").met is None
+
+
+def test_an_amount_stands_in_a_table_with_its_target() -> None:
+    shown = table.markdown([Table("A title", "A note.", [Amount("speed", 4.5, "MB/s", least=5, why="So.")])], [])
+    assert "| speed | 4.5 MB/s |  |  | ≥ 5 MB/s | not met |" in shown
+    assert "Not met: speed. So." in shown
+
+
+@pytest.mark.parametrize("agent", AGENTS, ids=lambda agent: agent.name)
+def test_the_agents_own_module_knows_its_calls(
+    agent: type[Agent], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from git_agent_session.agents import registry
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    played = agent(tmp_path, tmp_path / "file.txt", "00000000-1111-4222-8333-444444444444")
+    for call in played.calls:
+        payload = played.payload(call, "more")
+        owner = registry.owner(agent.name, payload, played.env())
+        assert owner is not None and agent.name == owner.NAME
+        assert owner.translate(payload, played.env(), str(tmp_path)) is not None
+    assert set(played.calls) & set(CALLS)
+
+
+@pytest.mark.parametrize("agent", AGENTS, ids=lambda agent: agent.name)
+def test_the_agents_own_module_reads_the_transcript(
+    agent: type[Agent], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from git_agent_session.agents import registry, transcripts
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    played = agent(tmp_path, tmp_path / "file.txt", "00000000-1111-4222-8333-444444444444")
+    for name, value in played.env().items():
+        monkeypatch.setenv(name, value)
+    played.write(30_000)
+    module = registry.load(agent.name)
+    capture = module.translate(played.payload("stop"), played.env(), str(tmp_path)) if module else None
+    assert module is not None and capture is not None
+    source = module.sources(capture.notes["transcript"], played.env())[0]  # type: ignore[attr-defined]
+    records = [record for record, _ in transcripts.reader(module)(source, None) if record is not None]
+    agent_module: Any = module
+    kept = [transcripts.stored(agent_module, record, source, transcripts.FULL) for record in records]
+    assert sum(len(str(record)) for record in kept if record is not None) > 20_000

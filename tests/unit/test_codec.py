@@ -144,3 +144,14 @@ def test_a_large_journal_is_cut_into_pieces_in_one_pass() -> None:
     seconds(500)
     few = min(seconds(500) for _ in range(5))
     assert min(seconds(40_000) for _ in range(2)) < few * 80 * 6
+
+
+_PLAIN = st.one_of(st.text(), st.booleans(), st.integers(), st.floats())
+
+
+@given(st.dictionaries(st.text(), st.one_of(_PLAIN, st.lists(_PLAIN), st.lists(st.lists(st.text())))))
+def test_an_event_reads_as_tomli_w_writes_it(data: dict[str, Any]) -> None:
+    import tomli_w
+
+    text = codec._lines({f"k{key}": value for key, value in data.items()})
+    assert text == tomli_w.dumps({f"k{key}": value for key, value in data.items()})

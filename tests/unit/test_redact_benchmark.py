@@ -44,3 +44,17 @@ def test_one_command_prints_the_tables(tmp_path: Path) -> None:
     )
     assert "| all |" in done.stdout and "| source text | 0." in done.stdout
     assert "| transcripts, lines parsed | 0.0 | 1 |" in done.stdout
+
+
+def test_the_tables_of_all_benchmarks_show_no_secret(tmp_path: Path) -> None:
+    secret = "ghp" + "_" + "aB3dE6gH9" * 4
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": f"push {secret}"}) + "\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick", "redaction", "--transcripts", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "real transcripts of 0.0 MB, as parsed records: taken for secrets    " in done.stdout
+    assert secret not in done.stdout and str(tmp_path) not in done.stdout

@@ -283,3 +283,16 @@ def test_eight_writers_at_once_agree(repo: Repo) -> None:
     assert len(said) == 1
     numbers = {f"{PASS}[redacted: password{'' if n == 1 else f' {n}'}]" for n in range(1, 41)}
     assert all(mark in said.copy().pop() for mark in numbers)
+
+
+def test_a_text_full_of_secrets_takes_time_by_their_number_alone(tmp_path: Path) -> None:
+    def took(count: int) -> float:
+        names = SessionNames(str(tmp_path), f"00000000-0000-4000-8000-{count:012d}")
+        began = time.perf_counter()
+        for n in range(count):
+            assert names("github-token", f"{count}-{n}") == (f"github-token {n + 1}" if n else "github-token")
+        return time.perf_counter() - began
+
+    took(10)
+    # a file that was read anew for each made this 64 times as long
+    assert took(4000) < 24 * max(took(500), 0.01)
