@@ -11,6 +11,7 @@ Standard library only. The sh hooks read the same files (githooks/agent-session.
 from __future__ import annotations
 
 import os
+import sys
 
 from git_agent_session.ids import is_session_id
 
@@ -35,9 +36,17 @@ AGENT_VARIABLES = (
 
 
 def prepare(shared: str) -> None:
-    """Make the folders that hooks write to; hooks make none."""
+    """Make the folders that hooks write to, for hooks make none, and note the Python that hooks may start."""
     for name in FOLDERS:
         os.makedirs(os.path.join(shared, name), mode=0o700, exist_ok=True)
+    if not os.path.exists(os.path.join(shared, "python")):
+        note_python(shared)
+
+
+def note_python(shared: str) -> None:
+    """Write down the interpreter and the package that git hooks start, detached, for what takes more than a shell."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    replace(os.path.join(shared, "python"), f"{sys.executable}\n{package}\n")
 
 
 def set_open(shared: str, session_id: str, agent_type: str, *, trailer: bool = True) -> None:

@@ -266,6 +266,7 @@ def _commit(state: State, event: Event) -> None:
         patch_id=str(data.get("patch_id", "")),
         paths=_strings(data, "paths"),
         primary=data.get("primary") is True,
+        rewritten_from=str(data.get("rewritten_from", "")),
     )
 
 

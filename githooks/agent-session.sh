@@ -315,6 +315,20 @@ agent_session_merged() {
 	agent_session_made && agent_session_link
 }
 
+# post-merge IS_SQUASH, after the above: has what was pulled compared with the commits of sessions, by a process that nobody
+# waits for. Without it the next command that reads sessions does it.
+agent_session_pulled() {
+	[ "${1:-0}" != 1 ] && agent_session_find && [ -f "$shared/python" ] || return 0
+	{
+		IFS= read -r python || :
+		IFS= read -r package || :
+	} <"$shared/python"
+	[ ! -x "$python" ] || ("$python" -I -c 'import sys
+sys.path.insert(0, sys.argv[1])
+from git_agent_session.store.relink_write import background
+background(sys.argv[2:])' "$package" "$gitdir" "$common" "$PWD" >/dev/null 2>&1 </dev/null &)
+}
+
 # post-rewrite amend|rebase, the pairs in $rewritten. They are kept as they are; readers work them in.
 agent_session_rewritten() {
 	[ -n "${rewritten:-}" ] && agent_session_find && [ -d "$shared/rewrites" ] || return 0

@@ -11,7 +11,6 @@ these on every tool call: standard library, no process. Reading them is `store.e
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 from git_agent_session import live
@@ -173,10 +172,10 @@ def _ids(output: str) -> list[str]:
 
 
 def _folder(location: Location) -> str:
-    """The folder, made where it is missing; with what a git hook needs to have a commit looked at."""
+    """The folder, made where it is missing."""
     folder = os.path.join(location.private, FOLDER)
     if not os.path.isdir(folder):
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        live.replace(os.path.join(location.shared, "python"), f"{sys.executable}\n{package}\n")
+        # it may have been installed anew since, elsewhere
+        live.note_python(location.shared)
     return folder

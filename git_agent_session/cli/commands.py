@@ -15,9 +15,10 @@ PROGRAM = "git agent-session"
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Set up a repository", ("install", "uninstall", "enable", "disable", "doctor", "import")),
     ("Work in a session", ("start", "end", "pause", "resume", "switch", "status", "set", "tag")),
-    ("Record", ("log", "metric", "context", "link", "unlink")),
+    ("Record", ("log", "metric", "context", "link", "unlink", "relink")),
     ("Look back", ("list", "show", "history", "commits", "which", "export")),
-    ("Manage", ("delete", "drain", "redact", "completion", "version", "man")),
+    ("Share with others", ("push", "fetch", "sync")),
+    ("Manage", ("archive", "cleanup", "delete", "purge", "verify", "drain", "redact", "completion", "version", "man")),
 )
 # commands whose names are words of Python
 _MODULES = {"import": "import_"}

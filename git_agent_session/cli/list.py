@@ -53,7 +53,7 @@ def command(
 
     where = Filter(
         project=project,
-        status=_statuses(status),
+        status=statuses(status),
         agent_type=agent_type,
         user=user,
         tags=tags,
@@ -75,7 +75,7 @@ def command(
         env.say("no session fits; `git agent-session list` shows all")
 
 
-def _statuses(given: Iterable[str]) -> tuple[str, ...]:
+def statuses(given: Iterable[str]) -> tuple[str, ...]:
     from git_agent_session.model import STATUSES
 
     wanted = tuple(word.strip() for words in given for word in words.split(",") if word.strip())

@@ -26,8 +26,8 @@ def command(env: Env, id: str | None, session: str | None, run: bool, as_json: b
     """Go on with a session, in the agent it is of.
 
     Of a session that an agent's hooks opened it prints the agent's own command, which opens it again when it runs;
-    --exec runs that. One that was paused goes on at once. Any other session, paused or ended, becomes the current one again. Without an ID it is the current
-    session or, where there is none, the last one of this worktree.
+    --exec runs that. One that was paused goes on at once. Any other session, paused or ended, becomes the current one
+    again. Without an ID it is the current session or, where there is none, the last one of this worktree.
     """
     if run and as_json:
         refuse("--exec and --json do not go together", "without --exec the command is printed")

@@ -18,7 +18,9 @@ import pygit2
 from pygit2.enums import ObjectType
 
 from git_agent_session.errors import CommitNotFound, NotARepository, StorageError, UnsupportedRepository
+from git_agent_session.git.archives import Archives
 from git_agent_session.git.discover import SUPPORTED, Location, discover, foreign_format
+from git_agent_session.ids import is_session_id
 
 if TYPE_CHECKING:
     from pygit2 import Commit, Oid
@@ -47,6 +49,7 @@ class Repository:
         self.location = location
         self._env = env or {}
         self.raw = _open(location)
+        self.archives = Archives(self)
         self._identity: tuple[str, str] | None = None
 
     @classmethod
@@ -64,7 +67,17 @@ class Repository:
     # -- refs
 
     def tip(self, ref: str) -> Tip | None:
-        """The id that `ref` points at, or None; a symbolic ref is none of ours."""
+        """The id that `ref` points at, or None; a symbolic ref is none of ours.
+
+        Where a session's ref is not there, what an archive says of it: nobody need know which of both it is.
+        """
+        found = self.pointed(ref)
+        if found is None and ref.startswith(SESSIONS) and is_session_id(ref[len(SESSIONS) :]):
+            return self.archives.tip(ref[len(SESSIONS) :])
+        return found
+
+    def pointed(self, ref: str) -> Tip | None:
+        """The id that the ref itself points at, whatever archives say, or None."""
         try:
             target = self.raw.references[ref].target
         except (KeyError, ValueError, pygit2.GitError):
@@ -80,10 +93,18 @@ class Repository:
                 found[name] = str(reference.target)
         return found
 
+    def sessions(self) -> dict[str, Tip]:
+        """The tips of all sessions by id, those in archives too."""
+        cut = len(SESSIONS)
+        found = {n[cut:]: tip for n, tip in self.refs(SESSIONS).items() if is_session_id(n[cut:])}
+        # looked at last: what is being archived is in one of both then; what was reopened counts as it is now
+        return {**self.archives.tips(), **found}
+
     def swap(self, ref: str, new: Tip | None, old: Tip | None, reason: str, *, wait: float = WAIT_SECONDS) -> None:
         """Move `ref` from `old` (None: it does not exist) to `new` (None: remove it), or raise Moved.
 
-        Waits up to `wait` seconds for another writer's lock, then raises StorageError.
+        `old` is what `tip` said: an archived session gets its ref back, and archives stay as they are. Waits up to
+        `wait` seconds for another writer's lock, then raises StorageError.
         """
         deadline = time.monotonic() + wait
         while True:
@@ -94,7 +115,7 @@ class Repository:
                         raise Moved(ref)
                     if new is not None:
                         transaction.set_target(ref, new, message=f"agent-session: {reason}")
-                    elif old is not None:
+                    elif self.pointed(ref) is not None:
                         transaction.remove(ref)
                 return
             except (pygit2.GitError, OSError, ValueError) as e:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from git_agent_session.errors import AgentSessionError
 
-HOOKS = ("prepare-commit-msg", "post-commit", "post-rewrite", "post-merge")
+HOOKS = ("prepare-commit-msg", "post-commit", "post-rewrite", "post-merge", "pre-push")
 LIBRARY = "agent-session.sh"
 FORWARD = "forward"
 EVERYWHERE = "everywhere"
@@ -31,7 +31,6 @@ FORWARDED = (
     "commit-msg",
     "pre-rebase",
     "post-checkout",
-    "pre-push",
     "pre-auto-gc",
     "sendemail-validate",
     "pre-receive",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from git_agent_session.model import Doc, Session
     from git_agent_session.report.unlinked import Unlinked
     from git_agent_session.report.view import View
+    from git_agent_session.store.repair import Repair
 
 SHOWN = 5
 
@@ -106,6 +107,14 @@ def lines(view: View, found: Diagnosis) -> list[str]:
     if not found.broken:
         out += ["", "Nothing is broken."]
     return out
+
+
+def repaired(repairs: Iterable[Repair], *, dry_run: bool) -> list[str]:
+    """What `--repair` did, a line each; what it leaves to people is marked."""
+    out = [term.clean(f"{'  ' if r.done else '! '}{r.text}") for r in repairs]
+    if not out:
+        return ["Nothing to repair.", ""]
+    return ["To be repaired:" if dry_run else "Repaired (! is left to you):", *out, ""]
 
 
 def _section(view: View, title: str, texts: list[str]) -> list[str]:

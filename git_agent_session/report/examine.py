@@ -24,6 +24,7 @@ from git_agent_session.report.unlinked import in_use_since, unlinked
 if TYPE_CHECKING:
     from git_agent_session.agents.settings import Look
     from git_agent_session.git.discover import Location
+    from git_agent_session.store.repair import Repair
     from git_agent_session.store.store import Store
 
 VERSION_SECONDS = 5
@@ -57,6 +58,34 @@ def examine(store: Store | None, env: Mapping[str, str], start: str | None, *, l
     since = min([in_use_since(location.shared), *(_epoch(s.started_at) for s in sessions)])
     lost = tuple(unlinked(store, limit=limit, since=since))
     return Diagnosis(hooks, tuple(agents), tuple(findings), log, tuple(torn), tuple(idle), lost)
+
+
+def mend(store: Store, start: str | None, *, dry_run: bool = False) -> list[Repair]:
+    """Put right what can be put right without a question: git's hooks, then what `store.repair` knows."""
+    from git_agent_session.store.repair import Repairs
+
+    return [*_mended_hooks(start, dry_run=dry_run), *Repairs(store, dry_run=dry_run).run()]
+
+
+def _mended_hooks(start: str | None, *, dry_run: bool) -> list[Repair]:
+    """The hooks that were changed since they were installed; where nobody has installed any, none are."""
+    from git_agent_session.store.repair import Repair
+
+    try:
+        state = installer.status(start)
+        if not state.problems or (
+            state.mode is None and not state.everywhere and not _were_installed(state.repository)
+        ):
+            return []
+        done = installer.install(start, dry_run=dry_run)
+    except AgentSessionError as e:
+        return [Repair("hooks", e.line(), False)]
+    verb = "would be brought" if dry_run else "brought"
+    return [Repair("hooks", f"git hooks {verb} up to date: {problem}", done.changed) for problem in state.problems]
+
+
+def _were_installed(common_dir: str) -> bool:
+    return os.path.exists(os.path.join(common_dir, "agent-session", "hooks", "installed.json"))
 
 
 def _hooks(start: str | None, findings: list[Finding], *, used: bool) -> installer.Status | None:

@@ -17,8 +17,9 @@ from git_agent_session.git import notes
 from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.ids import is_session_id
 from git_agent_session.model import Doc, Event, Link, Session, State, fold
-from git_agent_session.store import evidence, links, lookup, rewrites
+from git_agent_session.store import links, lookup, rewrites
 from git_agent_session.store.drain import read_state, unseen
+from git_agent_session.store.order import in_order
 from git_agent_session.store.seen import Seen, chain_events
 
 # `list` is a method's name below
@@ -119,7 +120,7 @@ class Reader:
 
     def ids(self) -> set[str]:
         """The ids of all sessions here."""
-        return set(self._tips()) | {i for i in journal.waiting(self.shared) if live.is_open(self.shared, i)}
+        return set(self.repo.sessions()) | {i for i in journal.waiting(self.shared) if live.is_open(self.shared, i)}
 
     def current_id(self) -> str | None:
         """The id of the current session: `GIT_AGENT_SESSION`, else the running agent's, else this worktree's."""
@@ -204,6 +205,8 @@ class Reader:
         self.broken = []
         self.settle()
         found = self._committed()
+        for month, why in self.repo.archives.broken().items():
+            self._report(BrokenSession(f"the archive {month} cannot be read: {why}", hint="other sessions still work"))
         for session_id in journal.waiting(self.shared):
             try:
                 found[session_id] = self._state(session_id).session()
@@ -215,7 +218,7 @@ class Reader:
         return chosen if limit is None else chosen[:limit]
 
     def _committed(self) -> dict[str, Session]:
-        tips = self._tips()
+        tips = self.repo.sessions()
         if self._cache is None:
             rows = self._excerpts.load() if self._excerpts else {}
             self._cache = {i: (tip, Session.from_doc(doc)) for i, (tip, doc) in rows.items()}
@@ -243,10 +246,10 @@ class Reader:
         if all(error.message != e.message for e in self.broken):
             self.broken.append(error)
 
-    def _tips(self) -> dict[str, str]:
-        refs = self.repo.refs(SESSIONS)
-        cut = len(SESSIONS)
-        return {name[cut:]: tip for name, tip in refs.items() if is_session_id(name[cut:])}
+    def refresh(self) -> None:
+        """Forget what was read, and read what a list needs anew."""
+        self._cache, self._states = None, {}
+        self.list()
 
     # -- history
 
@@ -265,7 +268,7 @@ class Reader:
         session_id = self.resolve(session)
         tip = self.repo.tip(SESSIONS + session_id)
         pending = journal.read(self.shared, session_id).events
-        stored = sorted((e for _, e in chain_events(self.repo, tip, session_id)), key=lambda e: e.order)
+        stored = in_order(e for _, e in chain_events(self.repo, tip, session_id))
         if tip is None and not any(e.kind == "start" for e in pending):
             raise SessionNotFound(f"no session {session_id}", hint="see `git agent-session list`")
         ordered = unseen([*stored, *pending], set())
@@ -369,7 +372,10 @@ class Reader:
         """
         try:
             rewrites.settle(self.repo)
-            evidence.settle(self.repo)
+            if os.path.isdir(os.path.join(self.private, "traces")):
+                from git_agent_session.store import evidence  # hardly ever needed
+
+                evidence.settle(self.repo)
         except (AgentSessionError, OSError):
             return
 

@@ -1,7 +1,8 @@
 """Works in what the post-rewrite hook left: which commit an amend or a rebase replaced by which.
 
 The hook only keeps git's own pairs; here each becomes a `rewrite` event of every session that the old commit's note
-names. Read before links are shown or written, so that nobody sees a commit that is gone.
+names. Read before links are shown or written, so that nobody sees a commit that is gone. Where HEAD has moved since the
+last look, the commits that hooks are told nothing of (a cherry-pick, `am`, a squash) are looked for too, by `relink`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from git_agent_session import journal, live
+from git_agent_session.errors import AgentSessionError
 from git_agent_session.git import notes
 from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.ids import is_object_id, timestamp
 from git_agent_session.model import Event, Link, Session, fold
-from git_agent_session.store import links
+from git_agent_session.store import links, relink_reflog
 from git_agent_session.store.drain import read_state
 from git_agent_session.store.seen import Seen
 
@@ -38,7 +40,17 @@ def settle(repo: Repository) -> set[str]:
     if touched:
         for session_id in touched | live.open_sessions(repo.location.shared):
             restore_notes(repo, session_id)
+    _look(repo)
     return touched
+
+
+def _look(repo: Repository) -> None:
+    """Look for copies among what HEAD's reflog has new; two system calls when it has not moved."""
+    if relink_reflog.has_moved(repo.location) and os.access(repo.location.shared, os.W_OK):
+        from git_agent_session.store import relink_write  # SQLite, for those alone who need it
+
+        with contextlib.suppress(AgentSessionError, OSError):
+            relink_write.look(repo)
 
 
 @dataclass(frozen=True, slots=True)

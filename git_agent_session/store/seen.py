@@ -17,6 +17,7 @@ from git_agent_session import codec, live
 from git_agent_session.errors import BrokenSession
 from git_agent_session.git.repository import Repository
 from git_agent_session.model import Event, Link, fold
+from git_agent_session.store.order import in_order
 
 LINKING = ("commit", "unlink", "rewrite")
 
@@ -45,9 +46,12 @@ class Seen:
         until = seen.tip if seen.tip and repo.descends(tip, seen.tip) else None
         if until is None:
             seen = cls(path)
-        newer = [event for _, event in chain_events(repo, tip, session_id, until=until)]
-        # the youngest batch came first; of two events with one id the first in order counts
-        seen.add(sorted(newer, key=lambda e: e.order), tip)
+        newer = in_order(event for _, event in chain_events(repo, tip, session_id, until=until))
+        if until is not None and any(event.id in seen.ids for event in newer):
+            # two chains were joined: of two events with one id the first in order counts, and it may be the newer one
+            seen = cls(path)
+            newer = in_order(event for _, event in chain_events(repo, tip, session_id))
+        seen.add(newer, tip)
         return seen
 
     def links(self) -> dict[str, Link]:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from git_agent_session import bounds, codec, journal, live
-from git_agent_session.errors import AgentSessionError, BrokenSession, SessionState, StorageError, UsageError
-from git_agent_session.git.repository import SESSIONS, Moved, Repository
+from git_agent_session.errors import AgentSessionError, SessionState, StorageError, UsageError
+from git_agent_session.git.repository import Repository
 from git_agent_session.ids import (
     native_session_id,
     new_event_id,
@@ -147,37 +147,9 @@ class Store(Reader):
 
     def delete(self, session: str) -> Session:
         """Remove a session from this repository: its ref, its journal, its lines in notes. Returns what it was."""
-        session_id = self.resolve(session)
-        try:
-            gone = self.get(session_id)
-            commits = self.commits(session_id)
-            self.drain(session_id)
-        except BrokenSession:
-            # what cannot be read can still go; lines in notes stay behind
-            gone, commits = Session(session_id, "unknown", "", "", doc={"id": session_id, "status": "unknown"}), []
-        self._close(gone.id)
-        if gone.agent.native_id:
-            live.forget_native(self.shared, gone.agent.type, gone.agent.native_id)
-        for _ in range(20):
-            with contextlib.suppress(Moved):
-                self.repo.swap(SESSIONS + gone.id, None, self.repo.tip(SESSIONS + gone.id), "delete")
-                break
-        else:
-            raise StorageError(f"session {gone.id[:8]} is written by others again and again", hint="try again")
-        self._forget(gone.id)
-        edits = {link.commit: [links.Edit(gone.id, False)] for link in commits}
-        links.project(self.repo, edits, "delete")
-        return gone
+        from git_agent_session.store import sweep
 
-    def _forget(self, session_id: str) -> None:
-        """Drop what lies on this machine of a session."""
-        paths = [*journal.read(self.shared, session_id).files, os.path.join(self.shared, "seen", session_id)]
-        for folder in (os.path.join(self.shared, "capture"), os.path.join(self.private, "traces")):
-            with contextlib.suppress(OSError):
-                paths += [os.path.join(folder, name) for name in os.listdir(folder) if session_id in name]
-        for path in paths:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
+        return sweep.delete(self, self.resolve(session))
 
     # -- recording
 

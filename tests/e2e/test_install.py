@@ -135,7 +135,7 @@ class TestPlainHooks:
         assert is_linked(repo)
         assert ran(repo) == ["mine"]
 
-    def test_each_of_the_four_chains(self, repo: Repo) -> None:
+    def test_each_of_the_five_chains(self, repo: Repo, tmp_path: Path) -> None:
         for name in HOOKS:
             put_hook(common(repo) / "hooks" / name, f"echo {name} >>ran")
         install(at(repo))
@@ -145,6 +145,8 @@ class TestPlainHooks:
         repo.commit("side")
         repo.git("checkout", "-q", "main")
         repo.git("merge", "-q", "side")
+        Repo.init(tmp_path / "remote", "--bare")
+        repo.git("push", "-q", str(tmp_path / "remote"), "main")
         assert set(ran(repo)) == set(HOOKS)
 
     def test_post_rewrite_gets_its_input(self, repo: Repo) -> None:

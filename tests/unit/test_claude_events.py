@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from git_agent_session import codec
 from git_agent_session.agents import claude_code, payload, recorder
-from git_agent_session.agents.protocol import Capture
 from git_agent_session.agents.plain_json import parse
+from git_agent_session.agents.protocol import Capture
 from git_agent_session.ids import is_event_id
 from git_agent_session.redact import engine
 

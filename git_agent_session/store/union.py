@@ -1,0 +1,207 @@
+"""Takes sessions in that were fetched: checks them, then moves the local ref forward or joins two chains.
+
+A fetched tip is anybody's. Nothing of it becomes a session here before every batch that is new to us was read and found
+within bounds; what fails stays where it was fetched to, is named, and hinders no other. Where both sides have written,
+the join is a commit with two parents, an empty `events.toml`, and the state folded anew from the events of both
+(docs/format.md, section 2). It comes out the same on every machine, so two that join at once agree at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from git_agent_session import codec
+from git_agent_session.errors import AgentSessionError, BrokenSession, StorageError
+from git_agent_session.git import joining
+from git_agent_session.git.repository import SESSIONS, Moved, Repository
+from git_agent_session.model import Event, Session, fold
+from git_agent_session.store.drain import read_state
+from git_agent_session.store.order import in_order
+from git_agent_session.store.seen import LINKING, chain_events
+
+NEW, UPDATED, MERGED, SAME, AHEAD, BROKEN = "new", "updated", "merged", "up-to-date", "ahead", "broken"
+
+# no honest clock comes near; above it there would be no room for the events that follow
+MAX_CLOCK = 2**52
+MAX_STATE = 4 * 1024 * 1024
+# tables or arrays in one batch: each takes a hundred times the memory of its bracket
+MAX_TABLES = 1_000_000
+_CHUNK = 1000
+_DEADLINE_SECONDS = 30.0
+
+_LIMITS = {"session.toml": MAX_STATE, "events.toml": codec.MAX_DOCUMENT}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of one fetched session: `status`, its local tip afterwards, and the events that are new to us.
+
+    `linking` are those of them that make or take back links, `agent` the type of its agent; `error` says why it was not
+    taken.
+    """
+
+    session_id: str
+    status: str
+    tip: str = ""
+    linking: tuple[Event, ...] = ()
+    agent: str = ""
+    error: AgentSessionError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    theirs: str
+    ours: str | None
+    linking: tuple[Event, ...]
+    agent: str
+    joins: bool
+
+
+def take(
+    repo: Repository, fetched: Mapping[str, str], *, done: Callable[[int], object] | None = None
+) -> Iterator[Taken]:
+    """Take in fetched tips (session id -> tip), each by itself; `done` is told how many were looked at so far.
+
+    One that cannot be read, or would not fit, comes back as `broken` with its error. Raises nothing for a session.
+    """
+    local = repo.sessions()
+    ready: dict[str, _Checked] = {}
+    for n, (session_id, theirs) in enumerate(fetched.items(), 1):
+        if done is not None:
+            done(n)
+        ours = local.get(session_id)
+        if theirs == ours:
+            yield Taken(session_id, SAME, theirs)
+            continue
+        try:
+            if ours and repo.descends(ours, theirs):
+                yield Taken(session_id, AHEAD, ours)
+                continue
+            checked = check(repo, session_id, theirs, ours)
+        except AgentSessionError as e:
+            yield Taken(session_id, BROKEN, ours or "", error=e)
+            continue
+        if ours and not repo.descends(theirs, ours):
+            yield _joined(repo, session_id, theirs)
+        else:
+            ready[session_id] = checked
+        if len(ready) >= _CHUNK:
+            yield from _forward(repo, ready)
+            ready = {}
+    yield from _forward(repo, ready)
+
+
+def check(repo: Repository, session_id: str, theirs: str, ours: str | None) -> _Checked:
+    """Read every batch of `theirs` that `ours` does not have. Raises BrokenSession when any cannot be taken in."""
+    try:
+        joining.check_sizes(repo, theirs, _LIMITS)
+        state = read_state(repo, session_id, theirs)
+        linking: list[Event] = []
+        highest, joins = 0, False
+        for batch in repo.chain(theirs, until=ours):
+            joining.check_sizes(repo, batch, _LIMITS)
+            joins = joins or joining.is_merge(repo, batch)
+            for event in _events(repo, batch):
+                highest = max(highest, event.clock)
+                if event.kind in LINKING:
+                    linking.append(event)
+    except ValueError as e:
+        raise _broken(session_id, str(e)) from e
+    if highest > MAX_CLOCK or state.get("clock", 0) > MAX_CLOCK:
+        raise _broken(session_id, f"its clock leaves no room ({max(highest, state.get('clock', 0))})")
+    if highest > state.get("clock", 0):
+        raise _broken(session_id, "its state is older than its events")
+    return _Checked(theirs, ours, tuple(linking), Session.from_doc(state).agent.type, joins)
+
+
+def _events(repo: Repository, batch: str) -> list[Event]:
+    data = repo.files(batch, "events.toml").get("events.toml", b"")
+    if data.count(b"{") > MAX_TABLES or data.count(b"[") > 2 * MAX_TABLES:
+        raise ValueError(f"events.toml of batch {batch[:10]} has more than {MAX_TABLES} tables")
+    try:
+        return codec.events_in(data)
+    except (ValueError, RecursionError) as e:
+        raise ValueError(f"events.toml of batch {batch[:10]} cannot be read: {e}") from e
+
+
+def _broken(session_id: str, why: str) -> BrokenSession:
+    return BrokenSession(
+        f"session {session_id[:8]} of the remote is not taken in: {why}",
+        hint="tell whoever pushed it; the other sessions are not affected",
+    )
+
+
+def _forward(repo: Repository, ready: Mapping[str, _Checked]) -> Iterator[Taken]:
+    """Move refs that only go forward, all at once where nobody writes meanwhile."""
+    if not ready:
+        return
+    moves = [(SESSIONS + i, c.theirs, c.ours) for i, c in ready.items()]
+    at_once = joining.move_refs(repo, moves, "fetch")
+    for session_id, checked in ready.items():
+        if not at_once:
+            yield _joined(repo, session_id, checked.theirs)
+            continue
+        if checked.joins:
+            _forget_seen(repo, session_id)
+        yield Taken(session_id, UPDATED if checked.ours else NEW, checked.theirs, checked.linking, checked.agent)
+
+
+def _joined(repo: Repository, session_id: str, theirs: str) -> Taken:
+    """One session by itself, tried again while others write."""
+    deadline = time.monotonic() + _DEADLINE_SECONDS
+    ref = SESSIONS + session_id
+    try:
+        while True:
+            ours = repo.tip(ref)
+            checked = check(repo, session_id, theirs, ours)
+            status, new = _target(repo, session_id, ours, theirs)
+            if status in (SAME, AHEAD):
+                return Taken(session_id, status, ours or "")
+            with contextlib.suppress(Moved):
+                repo.swap(ref, new, ours, "merge" if status == MERGED else "fetch")
+                break
+            if time.monotonic() > deadline:
+                raise StorageError(f"session {session_id[:8]} is written by others again and again", hint="try again")
+            time.sleep(random.random() * 0.02)
+    except AgentSessionError as e:
+        return Taken(session_id, BROKEN, repo.tip(ref) or "", error=e)
+    if status == MERGED or checked.joins:
+        _forget_seen(repo, session_id)
+    return Taken(session_id, status, new, checked.linking, checked.agent)
+
+
+def _target(repo: Repository, session_id: str, ours: str | None, theirs: str) -> tuple[str, str]:
+    """What to do with a checked tip, and where the ref must point then."""
+    if ours is None:
+        return NEW, theirs
+    if ours == theirs:
+        return SAME, ours
+    if repo.descends(ours, theirs):
+        return AHEAD, ours
+    if repo.descends(theirs, ours):
+        return UPDATED, theirs
+    return MERGED, join(repo, session_id, (ours, theirs))
+
+
+def join(repo: Repository, session_id: str, tips: Iterable[str]) -> str:
+    """Write the commit that joins two chains and return its id: the same whoever writes it; no ref moves.
+
+    Raises BrokenSession when a batch of either cannot be read, StorageError.
+    """
+    parents = sorted(set(tips))
+    chains = (chain_events(repo, tip, session_id, until=parents[0] if n else None) for n, tip in enumerate(parents))
+    events = in_order(event for chain in chains for _, event in chain)
+    state = fold(session_id, events)
+    files = {"session.toml": codec.dumps(state.doc), "events.toml": b""}
+    return joining.write_joining(repo, files, parents, "merge")
+
+
+def _forget_seen(repo: Repository, session_id: str) -> None:
+    """Drop what was known of the chain: of one id in both chains another event may count now."""
+    with contextlib.suppress(OSError):
+        os.unlink(os.path.join(repo.location.shared, "seen", session_id))

@@ -1,0 +1,17 @@
+"""Sharing sessions with another repository: push, fetch, and both until all is through.
+
+    from git_agent_session import sync
+
+    report = sync.sync(store)               # the repository's own remote
+    report = sync.push(store, "private", select=sync.Selection(sessions=[session.id]))
+
+Nothing is ever forced. What the remote has and we have not is fetched and joined; a ref that cannot be taken or sent is
+named in the report, and the others go on. Whatever is killed, wherever, the next run goes on from there.
+"""
+
+from git_agent_session.sync.plan import Selection
+from git_agent_session.sync.remote import Remote, find
+from git_agent_session.sync.report import Report, Result
+from git_agent_session.sync.run import fetch, push, sync
+
+__all__ = ["Remote", "Report", "Result", "Selection", "fetch", "find", "push", "sync"]

@@ -1,0 +1,231 @@
+"""What a remote may hold that nobody should have pushed: each is named and left out, and all else still syncs."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from git_agent_session import sync
+from git_agent_session.bounds import MAX_CLOCK
+from git_agent_session.git import notes
+from tests.sync.team import SESSIONS, TRACKED, Clone, Team, agree
+
+BAD = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+AT = "2026-01-01T00:00:00.000Z"
+
+
+def event(id: str = "s", clock: object = 1, kind: str = "start", more: str = "") -> str:
+    return f'[[event]]\nid = "{id}"\nat = "{AT}"\nkind = "{kind}"\nclock = {clock}\n{more}# end\n'
+
+
+def state(id: str = BAD, clock: int = 1, more: str = "") -> str:
+    return (
+        f'schema = 1\nid = "{id}"\nstatus = "active"\nstarted_at = "{AT}"\nupdated_at = "{AT}"\nclock = {clock}\n{more}'
+    )
+
+
+@pytest.fixture
+def good(ada: Clone, team: Team) -> str:
+    """An honest session that is on the server too."""
+    session = ada.store.start(goal="honest", agent="codex").id
+    ada.store.link(session, ["HEAD"])
+    ada.sync()
+    return session
+
+
+def refused(bob: Clone, good: str) -> str:
+    """Fetch: the honest session is here, the other is not, and this is what is said of it."""
+    report = sync.fetch(bob.store, "origin")
+    assert not report.errors
+    assert [s.id for s in bob.store.list()] == [good]
+    assert bob.store.broken == []
+    assert SESSIONS + BAD not in bob.tips()
+    found = [r for r in report.latest() if r.status == "broken"]
+    assert [r.session for r in found] == [BAD]
+    # what was recorded here meanwhile goes out all the same
+    bob.store.log(good, "note", "still working")
+    bob.sync()
+    return found[0].reason
+
+
+def blob(team: Team, text: str) -> str:
+    return team.server.git("hash-object", "-w", "--stdin", input=text)
+
+
+def test_a_ref_to_a_blob(team: Team, bob: Clone, good: str) -> None:
+    team.raw(SESSIONS + BAD, blob(team, "x"))
+    assert "its commit is a blob" in refused(bob, good)
+
+
+def test_a_ref_to_a_tree(team: Team, bob: Clone, good: str) -> None:
+    team.raw(SESSIONS + BAD, team.server.git("mktree", input=""))
+    assert "its commit is a tree" in refused(bob, good)
+
+
+def test_a_ref_to_a_tag(team: Team, bob: Clone, good: str) -> None:
+    commit = team.batch(state(), event())
+    tag = f"object {commit}\ntype commit\ntag x\ntagger A <a@b> 1700000000 +0000\n\nx\n"
+    team.raw(SESSIONS + BAD, team.server.git("mktag", input=tag))
+    assert "its commit is a tag" in refused(bob, good)
+
+
+@pytest.mark.parametrize("name", ["not-an-id", "AAAAAAAA-AAAA-4AAA-8AAA-AAAAAAAAAAAA", "a/b/c", "$(x)", "archive/x"])
+def test_a_ref_that_is_no_session_id_is_passed_over(team: Team, ada: Clone, bob: Clone, good: str, name: str) -> None:
+    team.raw(SESSIONS + name, team.batch(state(), event()))
+    report = bob.sync()
+    assert [r.ref for r in report.latest() if r.status == "ignored"] == [SESSIONS + name]
+    assert list(bob.tips()) == [SESSIONS + good]
+    done = bob.cli("sync")
+    assert done.returncode == 0
+    assert "its name is no session id" in done.stderr
+
+
+BATCHES = {
+    "no state": ("", event(), "no session.toml"),
+    "another's state": (state("bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"), event(), "not the state of this session"),
+    "no TOML": (state(), "[[event", "events.toml of batch"),
+    "an id with a path": (state(), event("../../x"), "an event's id cannot be"),
+    "deep nesting": (state(), event(more=f"x = {'[' * 5000}{']' * 5000}\n"), "events.toml of batch"),
+    "a later schema": (state().replace("schema = 1", "schema = 9"), event(), "schema is newer"),
+    "a clock at its end": (state(clock=MAX_CLOCK), event(clock=MAX_CLOCK), "leaves no room"),
+    "a state behind its events": (state(), event(clock=1000), "older than its events"),
+    "a large state": (state(more=f'x = "{"y" * 5_000_000}"\n'), event(), "more than 4194304"),
+    "a large batch": (state(), event(more=f'x = "{"y" * 34_000_000}"\n'), "more than 33554432"),
+    "a million tables": (state(), event(more=f"x = [{'{},' * 1_100_000}]\n"), "more than 1000000 tables"),
+}
+
+
+@pytest.mark.parametrize("what", BATCHES)
+def test_a_batch_that_cannot_be(team: Team, bob: Clone, good: str, what: str) -> None:
+    state, events, reason = BATCHES[what]
+    team.raw(SESSIONS + BAD, team.batch(state, events))
+    assert reason in refused(bob, good)
+
+
+def test_an_earlier_batch_that_cannot_be_read(team: Team, bob: Clone, good: str) -> None:
+    first = team.batch(state(), "not TOML at all")
+    team.raw(SESSIONS + BAD, team.batch(state(clock=2), event("t", 2), first))
+    assert first[:10] in refused(bob, good)
+
+
+def test_a_bad_batch_on_top_of_a_session_that_is_here(team: Team, ada: Clone, bob: Clone, good: str) -> None:
+    bob.sync()
+    before = bob.tips()
+    honest = team.server.git("rev-parse", SESSIONS + good)
+    team.raw(SESSIONS + good, team.batch(state(good, 99), "x =", honest))
+    report = sync.sync(bob.store, "origin", patience=0)
+    assert {r.status for r in report.latest() if r.session == good and r.direction == "received"} == {"broken"}
+    assert bob.tips() == before
+    assert bob.store.get(good).goal == "honest"
+    # and what is recorded on ours is not lost: it waits here until theirs can be read
+    bob.store.log(good, "note", "mine")
+    report = sync.sync(bob.store, "origin", patience=0)
+    assert [r.status for r in report.latest() if r.session == good and r.direction == "sent"] == ["rejected"]
+
+
+def test_one_id_twice_counts_once(team: Team, bob: Clone, good: str) -> None:
+    events = event() + event("x", 2, "usage", "input_tokens = 1\n") + event("x", 3, "usage", "input_tokens = 9\n")
+    team.raw(SESSIONS + BAD, team.batch(state(clock=3), events))
+    bob.sync()
+    assert [e.data.get("input_tokens") for e in bob.store.history(BAD)] == [None, 1]
+
+
+def test_a_history_that_is_not_there(team: Team, bob: Clone, good: str) -> None:
+    gone = team.batch(state(), event())
+    tip = team.batch(state(clock=2), event("t", 2), gone)
+    team.raw(SESSIONS + BAD, tip)
+    path = team.server.path / "objects" / gone[:2] / gone[2:]
+    path.unlink()
+    # the server itself cannot send it, and then sends nothing: once it is mended all comes
+    assert sync.fetch(bob.store, "origin").errors
+    team.server.git("update-ref", "-d", SESSIONS + BAD)
+    bob.sync()
+    assert [s.id for s in bob.store.list()] == [good]
+
+
+def test_control_characters_reach_no_terminal(team: Team, bob: Clone, good: str) -> None:
+    team.raw(SESSIONS + BAD, team.batch(state(), event(id="\\u001b[31mred")))
+    done = bob.cli("fetch")
+    assert "\x1b" not in done.stdout + done.stderr
+    assert BAD[:8] in done.stderr
+
+
+def test_a_server_that_says_escape_sequences(team: Team, ada: Clone, good: str) -> None:
+    hook = team.server.path / "hooks/update"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nprintf '\\033[31mred\\007\\n' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    ada.store.log(good, "note", "x")
+    done = ada.cli("push")
+    assert done.returncode == 1
+    assert "\x1b" not in done.stderr and "\x07" not in done.stderr
+
+
+def noted(team: Team, path: str, text: str) -> None:
+    """A note on the server, on top of those that are there."""
+    old = team.server.git("rev-parse", notes.REF)
+    rows = team.server.git("ls-tree", notes.REF)
+    tree = team.server.git("mktree", input=f"{rows}\n100644 blob {blob(team, text)}\t{path}\n")
+    team.raw(notes.REF, team.server.git("commit-tree", tree, "-p", old, "-m", "x"))
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 2_000_000, "\x00\x01\x02", "\x1b]0;title\x07"], ids=["large", "binary", "escapes"]
+)
+@pytest.mark.parametrize("had", [False, True], ids=["first contact", "later"])
+def test_a_note_that_is_none(team: Team, ada: Clone, bob: Clone, good: str, text: str, had: bool) -> None:
+    if had:
+        bob.sync()
+    noted(team, "d" * 40, text)
+    report = bob.sync()
+    said = [r.reason for r in report.latest() if r.ref == notes.REF and r.direction == "received"]
+    assert f"note on {'d' * 10}" in said[0]
+    assert good in bob.notes()[ada.git("rev-parse", "HEAD")]
+    # nobody who syncs after that gets it
+    assert "d" * 40 not in bob.notes()
+    ada.sync()
+    agree([ada, bob])
+
+
+def test_notes_that_are_no_tree_of_notes(team: Team, bob: Clone, good: str) -> None:
+    team.raw(notes.REF, blob(team, "x"))
+    report = sync.fetch(bob.store, "origin")
+    assert [s.id for s in bob.store.list()] == [good]
+    found = [r for r in report.latest() if r.ref == notes.REF]
+    assert found[0].status == "broken"
+
+
+@pytest.mark.parametrize("name", ["-x", "--upload-pack=touch x", "a\nb", " a"])
+def test_a_remote_that_looks_like_an_option(ada: Clone, name: str) -> None:
+    done = ada.cli("fetch", "--", name)
+    assert done.returncode == 2
+    assert "is no remote" in done.stderr
+
+
+def test_memory_stays_bounded(team: Team, bob: Clone, good: str) -> None:
+    many = team.server.path / "many"
+    many.write_bytes(b"[[event]]\n" * 20_000_000)
+    large = team.server.git("hash-object", "-w", str(many))
+    tree = team.server.git("mktree", input=f"100644 blob {large}\tevents.toml\n100644 blob {large}\tsession.toml\n")
+    team.raw(SESSIONS + BAD, team.server.git("commit-tree", tree, "-m", "x"))
+    many.unlink()
+    # git has it first, in a process of its own; ours must not take what it refuses
+    bob.git("fetch", "-q", "origin", f"+{SESSIONS}*:{TRACKED}*")
+    code = "from git_agent_session import sync, open; print([x.status for x in sync.fetch(open(), 'origin').results])"
+    limit = 150 * 1024 * 1024
+
+    def small() -> None:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=bob.path,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=small,
+    )
+    assert "'broken'" in done.stdout and "'new'" in done.stdout, (done.stdout, done.stderr)
