@@ -317,6 +317,7 @@ def test_a_broken_chunk_is_reported_and_the_rest_exported(cli: Cli, kept: Kept, 
     assert done.err.count("warning: ") == 2 and "cannot be read" in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", export.FORMATS)
 def test_memory_does_not_grow_with_the_transcript(repo: Repo, form: str) -> None:
     repo.commit("one")

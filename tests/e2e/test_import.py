@@ -590,6 +590,7 @@ def test_a_deleted_session_is_imported_anew(repo: Repo, simple: Past) -> None:
     assert got(repo, ONE).usage["output_tokens"] == 40
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(repo: Repo, past: Past) -> None:
     with past.path.open("w") as f:
         for n in range(1500):

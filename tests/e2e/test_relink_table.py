@@ -17,6 +17,9 @@ from tests.e2e.cli import Cli
 from tests.e2e.rewriting import OPERATIONS, Case, prepare
 from tests.harness import ROOT, Repo
 
+# forty operations, each four times: minutes
+pytestmark = pytest.mark.sync
+
 DOC = ROOT / "docs/rewrites.md"
 HEAD = "| what is done | trailer | no trailer | trailer, no `notes.rewriteRef` | neither |\n|---|---|---|---|---|\n"
 WRITE = os.environ.get("AGENT_SESSION_WRITE_DOCS")

@@ -23,7 +23,12 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", list(SCENARIOS))
+LONG = ("agent-hook", "settle", "sharing")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in SCENARIOS]
+)
 def test_every_scenario_runs_and_prints_a_table(name: str, tmp_path: Path) -> None:
     done = run("--quick", "--dir", str(tmp_path), name)
     assert done.returncode == 0, done.stderr

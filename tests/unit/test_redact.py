@@ -226,7 +226,7 @@ def _spent(text: str, rounds: int = 3) -> float:
 
 
 @pytest.mark.parametrize("part", range(4))
-@pytest.mark.parametrize("after", ["a", " ", ""])
+@pytest.mark.parametrize("after", ["a", pytest.param(" ", marks=pytest.mark.slow), ""])
 def test_twice_the_hostile_text_takes_about_twice_the_time(after: str, part: int) -> None:
     found = {}
     for unit in HOSTILE[part::4]:
