@@ -165,7 +165,7 @@ def _subagent(capture: Capture, payload: Payload, worktree: str | None) -> None:
 def _error(capture: Capture, payload: Payload, worktree: str | None) -> None:
     error = payload.get("error")
     said = read_.text(read_.table(error).get("message") or error, read_.ERROR)
-    data: Doc = {"message": said, "context": read_.word(_get(payload, "error_context"))}
+    data: Doc = {"text": said, "context": read_.word(_get(payload, "error_context"))}
     if payload.get("recoverable") is True:
         data["recoverable"] = True  # Copilot tries again
     capture.add(_id("error", payload, said), "error", data)

@@ -149,7 +149,7 @@ def _error(capture: Capture, payload: Payload, worktree: str | None) -> None:
         return
     said = read_.text(payload.get("error"), read_.ERROR) or name
     if said:
-        data = {"message": said, "type": name, "agent_id": read_.word(payload.get("agent_id"))}
+        data = {"text": said, "type": name, "agent_id": read_.word(payload.get("agent_id"))}
         capture.add(read_.turn_id("error", f"{capture.native_id}-{capture.at}", said), "error", data)
 
 

@@ -215,7 +215,7 @@ def test_a_subagents_subagent_opens_no_session(env: dict[str, str]) -> None:
 
 def test_an_error_that_copilot_tries_again_says_so(env: dict[str, str]) -> None:
     (event,) = [e for e in events(run("payloads.jsonl", env)) if e["kind"] == "error"]
-    assert (event["message"], event["context"], event["recoverable"]) == ("connection refused", "model_call", True)
+    assert (event["text"], event["context"], event["recoverable"]) == ("connection refused", "model_call", True)
 
 
 @pytest.mark.parametrize(

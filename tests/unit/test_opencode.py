@@ -167,7 +167,7 @@ def test_the_answer_comes_at_the_end_of_a_turn() -> None:
 
 def test_an_error_is_recorded_and_an_interrupt_left_to_the_transcript() -> None:
     failed, aborted = captures("session.error")
-    assert one(failed)["kind"] == "error" and one(failed)["message"] == "rate limit reached"
+    assert one(failed)["kind"] == "error" and one(failed)["text"] == "rate limit reached"
     assert aborted.events == [] and "interrupt" in opencode.TELLS
 
 
