@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from git_agent_session import codec
@@ -377,6 +377,7 @@ def test_no_payload_makes_it_fail_or_write_what_cannot_be_read(fields: dict[str,
     message=JSON | MESSAGES,
     source=st.sampled_from([MAIN, SETTINGS]),
 )
+@example(kind="message", more={}, message={"role": "user", "content": [{"type": "text"}]}, source=MAIN)
 def test_no_record_makes_it_fail(kind: str, more: dict[str, Any], message: Any, source: Source) -> None:
     record = {**more, "type": kind, "message": message, "gained": message, "total": more}
     list(droid.items(record, source))
