@@ -146,7 +146,8 @@ def _assistant(message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Ite
 def _user(message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Item]:
     """What a person said has no `visibility`; what Droid says to the user in the user's place has."""
     blocks, shown = _blocks(message.get("content")), message.get("visibility")
-    said = "\n".join(t for b in blocks if b.get("type") == "text" and not _is_reminder(b) and (t := _text(b.get("text"))))
+    texts = (_text(b.get("text")) for b in blocks if b.get("type") == "text" and not _is_reminder(b))
+    said = "\n".join(text for text in texts if text)
     if said and shown is None:
         yield Item("prompt", own_id, at, said)
     elif said.startswith("Error") and shown != "llm_only":
