@@ -266,8 +266,9 @@ class Reader:
         `limit` keeps the last so many; `reverse` puts the youngest first.
         """
         session_id = self.resolve(session)
-        tip = self.repo.tip(SESSIONS + session_id)
+        # in this order: what is drained in between is then in both
         pending = journal.read(self.shared, session_id).events
+        tip = self.repo.tip(SESSIONS + session_id)
         stored = in_order(e for _, e in chain_events(self.repo, tip, session_id))
         if tip is None and not any(e.kind == "start" for e in pending):
             raise SessionNotFound(f"no session {session_id}", hint="see `git agent-session list`")
