@@ -15,6 +15,7 @@ import time
 from git_agent_session import codec
 from git_agent_session.errors import StorageError
 from git_agent_session.ids import is_session_id, timestamp
+from git_agent_session.live import listed, opened
 
 # agent hooks import this: dataclasses and model would cost them 25 ms
 TYPE_CHECKING = False
@@ -95,12 +96,7 @@ def append(shared: str, session_id: str, events: Iterable[codec.Writable]) -> in
 
 def _append_once(path: str, data: bytes) -> int:
     """One append; the size, or -1 when the file was taken away while it was written."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-    try:
-        fd = os.open(path, flags, 0o600)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        fd = os.open(path, flags, 0o600)
+    fd = opened(path, os.O_APPEND)
     try:
         written = os.write(fd, data)
         if written != len(data):
@@ -187,11 +183,12 @@ def signature(shared: str, session_id: str) -> Look:
 
 def waiting(shared: str) -> set[str]:
     """The ids of the sessions that have anything in the journal."""
-    try:
-        names = os.listdir(folder(shared))
-    except OSError:
-        return set()
-    return {name[:36] for name in names if name.endswith(".toml") and is_session_id(name[:36])}
+    return {name[:36] for name in listed(folder(shared)) if name.endswith(".toml") and is_session_id(name[:36])}
+
+
+def linked(shared: str) -> set[str]:
+    """The commits that a git hook has linked and whose notes are still to be written: `<session>.<commit>.toml`."""
+    return {name[37:-5] for name in listed(folder(shared)) if name[36:37] == "." and name.endswith(".toml")}
 
 
 def take(shared: str, session_id: str) -> Pending:
@@ -217,7 +214,7 @@ def discard(shared: str, session_id: str, pending: Pending) -> None:
     live = f"{session_id}.toml"
     torn = b"".join(piece + b"\n" for piece in pending.torn)
     if torn:
-        fd = os.open(os.path.join(folder(shared), f"{session_id}.torn"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        fd = opened(os.path.join(folder(shared), f"{session_id}.torn"), os.O_APPEND)
         try:
             os.write(fd, torn)
         finally:
@@ -231,19 +228,12 @@ def discard(shared: str, session_id: str, pending: Pending) -> None:
 
 def torn_files(shared: str) -> list[str]:
     """The files that hold torn pieces, for a report."""
-    try:
-        names = sorted(os.listdir(folder(shared)))
-    except OSError:
-        return []
-    return [os.path.join(folder(shared), n) for n in names if n.endswith(".torn")]
+    return [os.path.join(folder(shared), n) for n in listed(folder(shared)) if n.endswith(".torn")]
 
 
 def _files(shared: str, session_id: str) -> list[str]:
-    try:
-        names = os.listdir(folder(shared))
-    except OSError:
-        return []
-    mine = [os.path.join(folder(shared), n) for n in names if n.startswith(session_id + ".") and n.endswith(".toml")]
+    names = (n for n in listed(folder(shared)) if n.startswith(session_id + ".") and n.endswith(".toml"))
+    mine = [os.path.join(folder(shared), n) for n in names]
     # files set aside come before the live one, which is younger
     live = os.path.join(folder(shared), f"{session_id}.toml")
     return mine if len(mine) < 2 else sorted(mine, key=lambda path: (path == live, _modified(path), path))

@@ -188,17 +188,33 @@ def _read_id(path: str) -> str | None:
     return text if is_session_id(text) else None
 
 
+def listed(folder: str) -> list[str]:
+    """The names in a folder, sorted; none where it cannot be read."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def opened(path: str, flags: int) -> int:
+    """A descriptor to write to a file of ours, which is made with its folder where it is missing, for its owner alone.
+
+    `flags`: O_APPEND or O_EXCL. Raises OSError.
+    """
+    flags |= os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        return os.open(path, flags, 0o600)
+
+
 def replace(path: str, text: str) -> None:
     """Write a small file whole: readers see the old one or the new one."""
     import contextlib
 
     aside = f"{path}.{os.getpid()}.{os.urandom(3).hex()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    try:
-        fd = os.open(aside, flags, 0o600)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        fd = os.open(aside, flags, 0o600)
+    fd = opened(aside, os.O_EXCL)
     try:
         try:
             os.write(fd, text.encode())

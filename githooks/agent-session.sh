@@ -290,15 +290,21 @@ agent_session_leave() {
 	[ -n "${1:-}" ] || agent_session_head
 	printf '%s %s\n' "${2:-none}" "${3:-}" >"$gitdir/agent-session/traces/commit.${1:-$head}" ||
 		agent_session_log "post-commit: cannot write to $gitdir/agent-session/traces"
+	agent_session_start agents.detach look
+}
+
+# agent_session_start MODULE FUNCTION: has a function called with the folders, in a process of Python's that nobody waits
+# for, where it is known which Python.
+agent_session_start() {
 	[ -f "$shared/python" ] || return 0
 	{
 		IFS= read -r python || :
 		IFS= read -r package || :
 	} <"$shared/python"
-	[ ! -x "$python" ] || ("$python" -I -c 'import sys
+	[ ! -x "$python" ] || ("$python" -I -c "import sys
 sys.path.insert(0, sys.argv[1])
-from git_agent_session.agents.detach import look
-look(sys.argv[2:])' "$package" "$gitdir" "$common" "$PWD" >/dev/null 2>&1 </dev/null &)
+from git_agent_session.$1 import $2
+$2(sys.argv[2:])" "$package" "$gitdir" "$common" "$PWD" >/dev/null 2>&1 </dev/null &)
 }
 
 # post-merge IS_SQUASH
@@ -318,15 +324,8 @@ agent_session_merged() {
 # post-merge IS_SQUASH, after the above: has what was pulled compared with the commits of sessions, by a process that nobody
 # waits for. Without it the next command that reads sessions does it.
 agent_session_pulled() {
-	[ "${1:-0}" != 1 ] && agent_session_find && [ -f "$shared/python" ] || return 0
-	{
-		IFS= read -r python || :
-		IFS= read -r package || :
-	} <"$shared/python"
-	[ ! -x "$python" ] || ("$python" -I -c 'import sys
-sys.path.insert(0, sys.argv[1])
-from git_agent_session.store.relink_write import background
-background(sys.argv[2:])' "$package" "$gitdir" "$common" "$PWD" >/dev/null 2>&1 </dev/null &)
+	[ "${1:-0}" != 1 ] && agent_session_find || return 0
+	agent_session_start store.relink_write background
 }
 
 # post-rewrite amend|rebase, the pairs in $rewritten. They are kept as they are; readers work them in.

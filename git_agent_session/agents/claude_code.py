@@ -12,7 +12,7 @@ import os
 
 from git_agent_session.agents import payload as read_
 from git_agent_session.agents.protocol import Capture, Found, Item, Source
-from git_agent_session.ids import event_id_from, is_timestamp, new_event_id
+from git_agent_session.ids import event_id_from
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ def translate(payload: Payload, env: Mapping[str, str], worktree: str | None = N
     if read is None or not native_id(payload):
         return None
     capture = read_.begin(native_id(payload), payload.get("transcript_path"))
-    known = (("version", _version(env)), ("model", read_.word(payload.get("model"))))
-    capture.agent = {k: v for k, v in known if v}
+    capture.agent = read_.filled(version=_version(env), model=read_.word(payload.get("model")))
     read(capture, payload, worktree)
     return capture
 
@@ -105,12 +104,8 @@ def _session_start(capture: Capture, payload: Payload, worktree: str | None) -> 
 
 def _prompt(capture: Capture, payload: Payload, worktree: str | None) -> None:
     said = read_.text(payload.get("prompt"))
-    if not said or said.lstrip().startswith(_HARNESS):
-        return
-    capture.prompts = True
-    capture.title = read_.title(said)
-    event_id = read_.turn_id("prompt", read_.word(payload.get("prompt_id")), said)
-    capture.add(event_id, "message", {"role": "user", "text": said})
+    if said and not said.lstrip().startswith(_HARNESS):
+        read_.prompt(capture, read_.turn_id("prompt", read_.word(payload.get("prompt_id")), said), said)
 
 
 def _before_tool(capture: Capture, payload: Payload, worktree: str | None) -> None:
@@ -135,15 +130,13 @@ def _tool(capture: Capture, payload: Payload, worktree: str | None) -> None:
         data["error"] = read_.text(payload.get("error"), read_.ERROR)
     elif name in _WRITERS:
         capture.wrote = read_.paths(given, worktree)
-    used = read_.word(payload.get("tool_use_id"))
-    capture.add(event_id_from("tool", used) if used else new_event_id(), "tool", data)
+    capture.add(read_.tool_id(payload.get("tool_use_id")), "tool", data)
 
 
 def _stop(capture: Capture, payload: Payload, worktree: str | None) -> None:
     capture.settle = True
     if said := read_.text(payload.get("last_assistant_message")):
-        event_id = read_.turn_id("answer", read_.word(payload.get("prompt_id")), said)
-        capture.add(event_id, "message", {"role": "assistant", "text": said})
+        read_.answer(capture, read_.turn_id("answer", read_.word(payload.get("prompt_id")), said), said)
 
 
 def _subagent(capture: Capture, payload: Payload, worktree: str | None) -> None:
@@ -162,10 +155,6 @@ def _compacted(capture: Capture, payload: Payload, worktree: str | None) -> None
     capture.add(read_.turn_id("compact", read_.word(payload.get("prompt_id")), summary), "compact", data)
 
 
-def _session_end(capture: Capture, payload: Payload, worktree: str | None) -> None:
-    read_.end(capture, payload.get("reason"))
-
-
 _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
     "SessionStart": _session_start,
     "UserPromptSubmit": _prompt,
@@ -175,7 +164,7 @@ _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
     "SubagentStart": _subagent,
     "SubagentStop": _subagent,
     "PostCompact": _compacted,
-    "SessionEnd": _session_end,
+    "SessionEnd": read_.session_end,
 }
 # the hooks to ask Claude for
 HOOKS = tuple(_EVENTS)
@@ -251,13 +240,12 @@ def kept(record: Doc, source: Source) -> Doc | None:
 
 def items(record: Doc, source: Source) -> Iterator[Item]:
     """See `protocol.Recorded`."""
-    at = record.get("timestamp")
-    at = at if isinstance(at, str) and is_timestamp(at) else ""
-    own_id, message = read_.word(record.get("uuid")), read_.table(record.get("message"))
+    own_id, at = read_.word(record.get("uuid")), read_.instant(record.get("timestamp"))
+    message = read_.table(record.get("message"))
     if record.get("isMeta") is True:
         return
     if record.get("isApiErrorMessage") is True:
-        yield Item("error", own_id, at, _plain(message.get("content")))
+        yield Item("error", own_id, at, read_.plain(message.get("content")))
     elif record.get("type") == "assistant":
         yield from _assistant(message, own_id, at)
     elif record.get("type") == "user":
@@ -265,11 +253,11 @@ def items(record: Doc, source: Source) -> Iterator[Item]:
 
 
 def _assistant(message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Item]:
-    for n, block in enumerate(_blocks(message.get("content"))):
+    for n, block in enumerate(read_.blocks(message.get("content"))):
         kind = block.get("type")
         block_id = f"{own_id}.{n}" if n else own_id
-        if kind == "text" and isinstance(block.get("text"), str) and block["text"].strip():
-            yield Item("answer", block_id, at, block["text"])
+        if kind == "text" and (said := read_.prose(block.get("text"))):
+            yield Item("answer", block_id, at, said)
         elif kind == "thinking" and isinstance(block.get("thinking"), str) and block["thinking"]:
             yield Item("thinking", block_id, at, block["thinking"])
         elif kind == "tool_use":
@@ -278,31 +266,20 @@ def _assistant(message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Ite
 
 
 def _user(record: Doc, message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Item]:
-    content = message.get("content")
-    said = _plain([block for block in _blocks(content) if not str(block.get("text", "")).lstrip().startswith(_HARNESS)])
+    blocks = read_.blocks(message.get("content"))
+    said = read_.plain([block for block in blocks if not str(block.get("text", "")).lstrip().startswith(_HARNESS)])
     if record.get("isCompactSummary") is True:
         yield Item("compact", own_id, at, said)
     elif said.startswith("[Request interrupted by user"):
         yield Item("interrupt", own_id, at)
     elif said and record.get("promptSource") != "system":
         yield Item("prompt", own_id, at, said)
-    for block in _blocks(content):
+    for block in blocks:
         if block.get("type") == "tool_result":
             outcome = "error" if block.get("is_error") is True else "ok"
             yield Item(
-                "result", read_.word(block.get("tool_use_id")), at, _plain(block.get("content")), outcome=outcome
+                "result", read_.word(block.get("tool_use_id")), at, read_.plain(block.get("content")), outcome=outcome
             )
-
-
-def _blocks(content: object) -> list[Mapping[str, Any]]:
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
-
-
-def _plain(content: object) -> str:
-    texts = [b["text"] for b in _blocks(content) if b.get("type") == "text" and isinstance(b.get("text"), str)]
-    return "\n".join(texts)
 
 
 def count(record: Doc, tally: Tally, source: Source) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from git_agent_session.agents import payload as read_
-from git_agent_session.ids import event_id_from, new_event_id
+from git_agent_session.ids import event_id_from
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,12 +104,8 @@ def _session_start(capture: Capture, payload: Payload, worktree: str | None) -> 
 
 def _prompt(capture: Capture, payload: Payload, worktree: str | None) -> None:
     said = read_.text(payload.get("prompt"))
-    if not said or _agent_id(payload) or is_harness(said):
-        return
-    capture.prompts = True
-    capture.title = read_.title(said)
-    event_id = read_.turn_id("prompt", read_.word(payload.get("turn_id")), said)
-    capture.add(event_id, "message", {"role": "user", "text": said})
+    if said and not _agent_id(payload) and not is_harness(said):
+        read_.prompt(capture, read_.turn_id("prompt", read_.word(payload.get("turn_id")), said), said)
 
 
 def _before_tool(capture: Capture, payload: Payload, worktree: str | None) -> None:
@@ -146,16 +142,13 @@ def _tool(capture: Capture, payload: Payload, worktree: str | None) -> None:
 
 
 def _add_tool(capture: Capture, payload: Payload, data: Doc) -> None:
-    used = read_.word(payload.get("tool_use_id"))
-    event_id = event_id_from("tool", used) if used else new_event_id()
-    capture.add(event_id, "tool", {**data, "agent_id": _agent_id(payload)})
+    capture.add(read_.tool_id(payload.get("tool_use_id")), "tool", {**data, "agent_id": _agent_id(payload)})
 
 
 def _from_folder(paths: list[str], payload: Payload, worktree: str | None) -> list[str]:
     """The paths of a patch, which are relative to where Codex is, from the worktree's top."""
     base = (read_.absolute(payload.get("cwd")) or [""])[0]
-    found = [read_.relative(os.path.join(base, path), worktree) for path in paths if "\x00" not in path]
-    return [read_.text(path, read_.PATH) for path in dict.fromkeys(found)]
+    return read_.located((os.path.join(base, path) for path in paths), worktree)
 
 
 def _applied(command: str) -> list[str]:
@@ -213,8 +206,7 @@ def _named(head: bytes, key: bytes) -> str:
 def _stop(capture: Capture, payload: Payload, worktree: str | None) -> None:
     capture.settle = True
     if said := read_.text(payload.get("last_assistant_message")):
-        event_id = read_.turn_id("answer", read_.word(payload.get("turn_id")), said)
-        capture.add(event_id, "message", {"role": "assistant", "text": said})
+        read_.answer(capture, read_.turn_id("answer", read_.word(payload.get("turn_id")), said), said)
 
 
 def _subagent(capture: Capture, payload: Payload, worktree: str | None) -> None:
@@ -235,10 +227,6 @@ def _interrupted(capture: Capture, payload: Payload, worktree: str | None) -> No
     if turn and not _agent_id(payload):
         # the id that the rollout's own record of it gets
         capture.add(event_id_from("interrupt", capture.native_id, turn), "interrupt", {})
-
-
-def _session_end(capture: Capture, payload: Payload, worktree: str | None) -> None:
-    read_.end(capture, payload.get("reason"))
 
 
 def _agent_id(payload: Payload) -> str:
@@ -265,7 +253,7 @@ _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
     "SubagentStop": _subagent,
     "PostCompact": _compacted,
     "Interrupt": _interrupted,
-    "SessionEnd": _session_end,
+    "SessionEnd": read_.session_end,
 }
 # the hooks to ask Codex for
 HOOKS = tuple(_EVENTS)

@@ -12,12 +12,10 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 from git_agent_session.agents import codex, history, transcripts
 from git_agent_session.agents import payload as read_
 from git_agent_session.agents.protocol import Found, Item, Source
-from git_agent_session.ids import is_timestamp
 
 if TYPE_CHECKING:
     from git_agent_session.agents.protocol import Tally
@@ -201,7 +199,7 @@ def _without(payload: Mapping[str, Any], kind: str) -> Doc:
 
 def items(record: Doc) -> Iterator[Item]:
     """See `protocol.Recorded.items`."""
-    kind, at, payload = record.get("type"), _at(record), read_.table(record.get("payload"))
+    kind, at, payload = record.get("type"), transcripts.stamp(record), read_.table(record.get("payload"))
     if kind == "event_msg":
         yield from _event(payload, at)
     elif kind == "response_item":
@@ -251,7 +249,7 @@ def _response(payload: Mapping[str, Any], at: str, *, prompts: bool, says: bool)
 
 def _said(kind: str, payload: Mapping[str, Any], at: str, said: str) -> Iterator[Item]:
     if said.strip() and not (kind == "prompt" and codex.is_harness(said)):
-        own_id = read_.word(payload.get("id")) or f"{kind}-{at}-{crc32(said.encode('utf-8', 'replace')):08x}"
+        own_id = read_.word(payload.get("id")) or f"{kind}-{at}-{read_.checksum(said)}"
         yield Item(kind, own_id, at, said)
 
 
@@ -324,11 +322,6 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _at(record: Doc) -> str:
-    at = record.get("timestamp")
-    return at if isinstance(at, str) and is_timestamp(at) else ""
-
-
 # -- tokens
 
 
@@ -358,7 +351,7 @@ def count(record: Doc, tally: Tally, source: Source) -> None:
                 "output_tokens": out,
                 "reasoning_tokens": _amount(last, "reasoning_output_tokens"),
             }
-            tally.message(key, _at(record), read_.word(record.get("model")), tokens)
+            tally.message(key, transcripts.stamp(record), read_.word(record.get("model")), tokens)
 
 
 def _usage(record: Doc) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:

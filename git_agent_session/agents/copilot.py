@@ -9,10 +9,9 @@ instant, so a call that is delivered in both forms makes the same event with the
 from __future__ import annotations
 
 import os
-from binascii import crc32
 
 from git_agent_session.agents import payload as read_
-from git_agent_session.ids import event_id_from, is_event_id, is_timestamp, new_event_id, timestamp
+from git_agent_session.ids import event_id_from, is_event_id, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,9 +112,7 @@ def _session_start(capture: Capture, payload: Payload, worktree: str | None) -> 
 def _prompt(capture: Capture, payload: Payload, worktree: str | None) -> None:
     said = read_.text(payload.get("prompt"))
     if said and not _inner(payload):
-        capture.prompts = True
-        capture.title = read_.title(said)
-        capture.add(_id("prompt", payload, said), "message", {"role": "user", "text": said})
+        read_.prompt(capture, _id("prompt", payload, said), said)
 
 
 def _before_tool(capture: Capture, payload: Payload, worktree: str | None) -> None:
@@ -128,10 +125,9 @@ def _tool(capture: Capture, payload: Payload, worktree: str | None) -> None:
     name, given, result = _tool_name(payload), _given(payload), read_.table(_get(payload, "tool_result"))
     output = read_.text(_get(result, "text_result_for_llm"))
     error = _failure(payload, name, result, output)
-    patched = _patched(given, payload)
     data: Doc = {
         "name": name,
-        "paths": [read_.text(read_.relative(p, worktree), read_.PATH) for p in patched] or read_.paths(given, worktree),
+        "paths": read_.located(_patched(given, payload), worktree) or read_.paths(given, worktree),
         "outcome": "error" if error else "ok",
         "summary": read_.summary(given),
         "error": error,
@@ -171,10 +167,6 @@ def _error(capture: Capture, payload: Payload, worktree: str | None) -> None:
     capture.add(_id("error", payload, said), "error", data)
 
 
-def _session_end(capture: Capture, payload: Payload, worktree: str | None) -> None:
-    read_.end(capture, payload.get("reason"))
-
-
 _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
     "SessionStart": _session_start,
     "UserPromptSubmit": _prompt,
@@ -185,7 +177,7 @@ _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
     "SubagentStart": _subagent,
     "SubagentStop": _subagent,
     "ErrorOccurred": _error,
-    "SessionEnd": _session_end,
+    "SessionEnd": read_.session_end,
 }
 
 
@@ -224,18 +216,15 @@ def _inner(payload: Payload) -> bool:
 
 def _at(payload: Payload) -> str:
     at = payload.get("timestamp")
-    if isinstance(at, str):
-        return at if is_timestamp(at) else ""
-    # to the end of the year 9999
     ms = read_.whole(at)
-    return timestamp(ms * 1_000_000) if ms is not None and ms < 253_402_300_800_000 else ""
+    # to the end of the year 9999
+    return timestamp(ms * 1_000_000) if ms is not None and ms < 253_402_300_800_000 else read_.instant(at)
 
 
 def _id(what: str, payload: Payload, said: str) -> str:
     """The event id of a call: payloads carry no ids, and a second delivery has the same time and content."""
     at = _at(payload)
-    crc = f"{crc32(said.encode('utf-8', 'replace')):08x}"
-    return event_id_from(what, read_.word(_get(payload, "session_id")), at, crc) if at else new_event_id()
+    return read_.turn_id(what, f"{read_.word(_get(payload, 'session_id'))}-{at}" if at else "", said)
 
 
 def _tool_name(payload: Payload) -> str:

@@ -16,6 +16,7 @@ from git_agent_session.agents import history
 from git_agent_session.agents import payload as read_
 from git_agent_session.agents.protocol import Found, Item, Source
 from git_agent_session.agents.transcripts import stamp
+from git_agent_session.live import listed
 
 if TYPE_CHECKING:
     from git_agent_session.agents.protocol import Tally
@@ -57,13 +58,9 @@ def sources(path: str, home: str) -> list[Source]:
 def found(location: Location, home: str) -> Iterator[Found]:
     """The sessions that began in the repository, by the folder that their first record names."""
     top = os.path.join(home, FOLDER)
-    try:
-        names = sorted(os.listdir(top))
-    except OSError:
-        return
-    for name in names:
+    for name in listed(top):
         path = os.path.join(top, name) if name.endswith(".jsonl") else os.path.join(top, name, FILE)
-        data = read_.table(history.first(path, "data"))
+        data = read_.table(history.first(path, "data")[0])
         if history.belongs(read_.table(data.get("context")).get("cwd"), location):
             own_id = read_.word(data.get("sessionId")) or name.removesuffix(".jsonl")
             yield Found(own_id, path, os.stat(path).st_mtime)
@@ -91,13 +88,14 @@ def items(record: Doc) -> Iterator[Item]:
     own_id, at, inner = read_.word(record.get("id")), stamp(record), _is_inner(record, data)
     if kind == "user.message" and not inner:
         # others than the user speak as a `source`; Copilot drives itself on in its autopilot
-        if not data.get("source") and data.get("isAutopilotContinuation") is not True and _text(data.get("content")):
-            yield Item("prompt", own_id, at, _text(data.get("content")))
+        own = not data.get("source") and data.get("isAutopilotContinuation") is not True
+        if own and (said := read_.prose(data.get("content"))):
+            yield Item("prompt", own_id, at, said)
     elif kind == "assistant.message":
         yield from _message(data, own_id, at, inner)
     elif kind == "assistant.reasoning" and not inner:
-        if _text(data.get("content")):
-            yield Item("thinking", own_id, at, _text(data.get("content")))
+        if said := read_.prose(data.get("content")):
+            yield Item("thinking", own_id, at, said)
     elif kind == "tool.user_requested":
         yield _call(data.get("toolName"), data, at)
     elif kind == "tool.execution_complete":
@@ -112,10 +110,10 @@ def _is_inner(record: Doc, data: Mapping[str, Any]) -> bool:
 
 
 def _message(data: Mapping[str, Any], own_id: str, at: str, inner: bool) -> Iterator[Item]:
-    if not inner and _text(data.get("reasoningText")):
-        yield Item("thinking", f"{own_id}.thinking", at, _text(data.get("reasoningText")))
-    if not inner and _text(data.get("content")):
-        yield Item("answer", own_id, at, _text(data.get("content")))
+    if not inner and (said := read_.prose(data.get("reasoningText"))):
+        yield Item("thinking", f"{own_id}.thinking", at, said)
+    if not inner and (said := read_.prose(data.get("content"))):
+        yield Item("answer", own_id, at, said)
     requests = data.get("toolRequests")
     for request in requests if isinstance(requests, list) else ():
         if isinstance(request, dict):
@@ -128,9 +126,9 @@ def _session(kind: str, data: Mapping[str, Any], own_id: str, at: str) -> Iterat
         if model:
             yield Item("model", own_id, at, name=model)
     elif kind == "session.compaction_complete" and data.get("success") is True:
-        yield Item("compact", own_id, at, _text(data.get("summaryContent")))
+        yield Item("compact", own_id, at, read_.prose(data.get("summaryContent")))
     elif kind == "session.error":
-        yield Item("error", own_id, at, _text(data.get("message")))
+        yield Item("error", own_id, at, read_.prose(data.get("message")))
     elif kind == "abort":
         yield Item("interrupt", own_id, at)
 
@@ -149,12 +147,8 @@ def _result(data: Mapping[str, Any], at: str) -> Item:
     result, error = read_.table(data.get("result")), read_.table(data.get("error"))
     code = read_.table(data.get("shellExecution")).get("exitCode")
     failed = data.get("success") is False or code not in (None, 0)
-    said = _text(result.get("content")) or _text(error.get("message"))
+    said = read_.prose(result.get("content")) or read_.prose(error.get("message"))
     return Item("result", read_.word(data.get("toolCallId")), at, said, outcome="error" if failed else "ok")
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) and value.strip() else ""
 
 
 # -- tokens

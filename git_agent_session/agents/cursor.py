@@ -11,7 +11,6 @@ import os
 
 from git_agent_session.agents import payload as read_
 from git_agent_session.agents.protocol import Found, Item, Source
-from git_agent_session.ids import event_id_from, new_event_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,12 +67,9 @@ def translate(payload: Payload, env: Mapping[str, str], worktree: str | None = N
     if read is None or not native_id(payload):
         return None
     capture = read_.begin(native_id(payload), payload.get("transcript_path") or env.get("CURSOR_TRANSCRIPT_PATH"))
-    known = (
-        ("version", read_.word(payload.get("cursor_version"))),
-        # the model's name alone, without how hard it thinks
-        ("model", read_.word(payload.get("model_id")) or read_.word(payload.get("model"))),
-    )
-    capture.agent = {k: v for k, v in known if v}
+    # the model's name alone, without how hard it thinks
+    model = read_.word(payload.get("model_id")) or read_.word(payload.get("model"))
+    capture.agent = read_.filled(version=read_.word(payload.get("cursor_version")), model=model)
     read(capture, payload, worktree)
     return capture
 
@@ -96,16 +92,13 @@ def _session_start(capture: Capture, payload: Payload, worktree: str | None) -> 
 
 
 def _prompt(capture: Capture, payload: Payload, worktree: str | None) -> None:
-    said = read_.text(payload.get("prompt"))
-    if said:
-        capture.prompts = True
-        capture.title = read_.title(said)
-        capture.add(read_.turn_id("prompt", _turn(payload), said), "message", {"role": "user", "text": said})
+    if said := read_.text(payload.get("prompt")):
+        read_.prompt(capture, read_.turn_id("prompt", _turn(payload), said), said)
 
 
 def _answer(capture: Capture, payload: Payload, worktree: str | None) -> None:
     if said := read_.text(payload.get("text")):
-        capture.add(read_.turn_id("answer", _turn(payload), said), "message", {"role": "assistant", "text": said})
+        read_.answer(capture, read_.turn_id("answer", _turn(payload), said), said)
 
 
 def _before_shell(capture: Capture, payload: Payload, worktree: str | None) -> None:
@@ -149,8 +142,7 @@ def _tool(capture: Capture, payload: Payload, worktree: str | None) -> None:
         "summary": read_.summary(given),
         "error": error,
     }
-    used = read_.word(payload.get("tool_use_id"))
-    capture.add(event_id_from("tool", used) if used else new_event_id(), "tool", data)
+    capture.add(read_.tool_id(payload.get("tool_use_id")), "tool", data)
 
 
 def _subagent(capture: Capture, payload: Payload, worktree: str | None) -> None:
@@ -162,9 +154,7 @@ def _subagent(capture: Capture, payload: Payload, worktree: str | None) -> None:
     if agent_id or kind:
         what = read_.text(payload.get("task"), read_.SUMMARY)
         data = {"action": action, "agent_id": agent_id, "type": kind, "summary": what}
-        turn = _turn(payload)
-        event_id = read_.turn_id(f"agent-{action}", turn, agent_id or kind + what) if turn else new_event_id()
-        capture.add(event_id, "agent", data)
+        capture.add(read_.turn_id(f"agent-{action}", _turn(payload), agent_id or kind + what), "agent", data)
 
 
 def _compacting(capture: Capture, payload: Payload, worktree: str | None) -> None:
@@ -182,10 +172,6 @@ def _stop(capture: Capture, payload: Payload, worktree: str | None) -> None:
         capture.add(read_.turn_id(kind, _turn(payload), said), kind, {"message": said})
 
 
-def _session_end(capture: Capture, payload: Payload, worktree: str | None) -> None:
-    read_.end(capture, payload.get("reason"))
-
-
 _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
     "sessionStart": _session_start,
     "beforeSubmitPrompt": _prompt,
@@ -200,7 +186,7 @@ _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
     "subagentStop": _subagent,
     "preCompact": _compacting,
     "stop": _stop,
-    "sessionEnd": _session_end,
+    "sessionEnd": read_.session_end,
 }
 # the hooks to ask Cursor for: around commands it has more exact ones than before every tool
 HOOKS = tuple(name for name in _EVENTS if name != "preToolUse")
@@ -290,30 +276,30 @@ def items(record: Doc, source: Source) -> Iterator[Item]:
     offset = read_.whole(record.get("offset"))
     own_id = str(offset) if offset is not None else ""
     if record.get("type") == "turn_ended" and record.get("status") in ("error", "aborted"):
-        said = _text(record.get("error"))
+        said = read_.prose(record.get("error"))
         stopped = record.get("status") == "aborted" or "aborted" in said
         yield Item("interrupt", own_id, "") if stopped else Item("error", own_id, "", said)
         return
     content = read_.table(record.get("message")).get("content")
-    for n, block in enumerate(_blocks(content)):
+    for n, block in enumerate(read_.blocks(content)):
         yield from _block(block, record.get("role"), f"{own_id}.{n}" if n else own_id)
 
 
 def _block(block: Mapping[str, Any], role: object, own_id: str) -> Iterator[Item]:
     kind = block.get("type")
     if kind == "text" and role == "user":
-        if said := _query(_text(block.get("text"))):
+        if said := _query(read_.prose(block.get("text"))):
             yield Item("prompt", own_id, "", said)
     elif kind == "text" and role == "assistant":
-        if _text(block.get("text")):
-            yield Item("answer", own_id, "", _text(block.get("text")))
-    elif kind == "thinking" and _text(block.get("thinking")):
-        yield Item("thinking", own_id, "", _text(block.get("thinking")))
+        if said := read_.prose(block.get("text")):
+            yield Item("answer", own_id, "", said)
+    elif kind == "thinking" and (said := read_.prose(block.get("thinking"))):
+        yield Item("thinking", own_id, "", said)
     elif kind == "tool_use":
         name, given = read_.word(block.get("name")), read_.table(block.get("input"))
         yield Item("call", read_.word(block.get("id")) or own_id, "", name=name, input=given)
     elif kind == "tool_result":
-        said = "\n".join(t for b in _blocks(block.get("content")) if (t := _text(b.get("text"))))
+        said = "\n".join(t for b in read_.blocks(block.get("content")) if (t := read_.prose(b.get("text"))))
         outcome = "error" if block.get("is_error") is True else "ok"
         yield Item("result", read_.word(block.get("tool_use_id")) or own_id, "", said, outcome=outcome)
 
@@ -324,16 +310,6 @@ def _query(text: str) -> str:
     if found:
         return rest.partition(_QUERY_END)[0].strip()
     return "" if head.lstrip().startswith(("<system", "<timestamp", "<open_and_recently", "<attached_files")) else head
-
-
-def _blocks(content: object) -> list[Mapping[str, Any]]:
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) and value.strip() else ""
 
 
 def count(record: Doc, tally: Tally, source: Source) -> None:
@@ -350,14 +326,11 @@ def found(location: Location, env: Mapping[str, str]) -> Iterator[Found]:
     what may as well be another folder beside it.
     """
     from git_agent_session.agents.history import below, worktrees
+    from git_agent_session.live import listed
 
     for slug in dict.fromkeys(_slug(top) for top in worktrees(location)):
         folder = os.path.join(_home(), "projects", slug, _FOLDER)
-        try:
-            names = sorted(os.listdir(folder))
-        except OSError:
-            continue
-        for inner in (folder, *(os.path.join(folder, n) for n in names)):
+        for inner in (folder, *(os.path.join(folder, n) for n in listed(folder))):
             for path, modified in below(inner, ".jsonl"):
                 yield Found(os.path.basename(path).removesuffix(".jsonl"), path, modified)
 

@@ -9,10 +9,8 @@ none at all: prompts and answers are taken from the transcript, which has them i
 from __future__ import annotations
 
 import os
-from binascii import crc32
 
 from git_agent_session.agents import payload as read_
-from git_agent_session.ids import event_id_from, new_event_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,10 +92,9 @@ def _tool(capture: Capture, payload: Payload, worktree: str | None) -> None:
     response = payload.get("tool_response")
     output = read_.text(response)
     error = failure(response)
-    patched = _patched(given, payload)
     data: Doc = {
         "name": name,
-        "paths": [read_.text(read_.relative(p, worktree), read_.PATH) for p in patched] or read_.paths(given, worktree),
+        "paths": read_.located(_patched(given, payload), worktree) or read_.paths(given, worktree),
         "outcome": "error" if error else "ok",
         "summary": read_.summary(given),
         "error": error,
@@ -122,10 +119,6 @@ def _stop(capture: Capture, payload: Payload, worktree: str | None) -> None:
     capture.settle = True
 
 
-def _session_end(capture: Capture, payload: Payload, worktree: str | None) -> None:
-    read_.end(capture, payload.get("reason"))
-
-
 _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
     "SessionStart": _session_start,
     "UserPromptSubmit": _prompt,
@@ -133,7 +126,7 @@ _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
     "PostToolUse": _tool,
     "SubagentStop": _subagent,
     "Stop": _stop,
-    "SessionEnd": _session_end,
+    "SessionEnd": read_.session_end,
 }
 # the hooks to ask Droid for
 HOOKS = tuple(_EVENTS)
@@ -150,8 +143,7 @@ def _id(what: str, payload: Payload, said: str) -> str:
         size = os.stat(path).st_size if isinstance(path, str) and path else 0
     except (OSError, ValueError):
         size = 0
-    crc = f"{crc32(said.encode('utf-8', 'replace')):08x}"
-    return event_id_from(what, native_id(payload), str(size), crc) if size else new_event_id()
+    return read_.turn_id(what, f"{native_id(payload)}-{size}" if size else "", said)
 
 
 def _patched(given: Mapping[str, Any], payload: Payload) -> list[str]:

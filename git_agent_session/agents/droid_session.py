@@ -132,12 +132,12 @@ def items(record: Doc, source: Source) -> Iterator[Item]:
 
 
 def _assistant(message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Item]:
-    for n, block in enumerate(_blocks(message.get("content"))):
+    for n, block in enumerate(read_.blocks(message.get("content"))):
         kind, block_id = block.get("type"), f"{own_id}.{n}" if n else own_id
-        if kind == "text" and _text(block.get("text")):
-            yield Item("answer", block_id, at, _text(block.get("text")))
-        elif kind == "thinking" and _text(block.get("thinking")):
-            yield Item("thinking", block_id, at, _text(block.get("thinking")))
+        if kind == "text" and (said := read_.prose(block.get("text"))):
+            yield Item("answer", block_id, at, said)
+        elif kind == "thinking" and (said := read_.prose(block.get("thinking"))):
+            yield Item("thinking", block_id, at, said)
         elif kind == "tool_use":
             name, given = read_.word(block.get("name")), read_.table(block.get("input"))
             yield Item("call", read_.word(block.get("id")), at, name=name, input=given)
@@ -145,8 +145,8 @@ def _assistant(message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Ite
 
 def _user(message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Item]:
     """What a person said has no `visibility`; what Droid says to the user in the user's place has."""
-    blocks, shown = _blocks(message.get("content")), message.get("visibility")
-    texts = (_text(b.get("text")) for b in blocks if b.get("type") == "text" and not _is_reminder(b))
+    blocks, shown = read_.blocks(message.get("content")), message.get("visibility")
+    texts = (read_.prose(b.get("text")) for b in blocks if b.get("type") == "text" and not _is_reminder(b))
     said = "\n".join(text for text in texts if text)
     if said and shown is None:
         yield Item("prompt", own_id, at, said)
@@ -170,18 +170,8 @@ def _outcome(record: Doc, at: str) -> Iterator[Item]:
         yield Item("error", f"{turn}.{reason}", at, reason)
 
 
-def _blocks(content: object) -> list[Mapping[str, Any]]:
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
-
-
 def _plain(content: object) -> str:
-    return "\n".join(t for b in _blocks(content) if b.get("type") == "text" and (t := _text(b.get("text"))))
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) and value.strip() else ""
+    return "\n".join(t for b in read_.blocks(content) if b.get("type") == "text" and (t := read_.prose(b.get("text"))))
 
 
 def _is_reminder(block: object) -> bool:

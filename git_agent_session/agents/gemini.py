@@ -9,10 +9,8 @@ tool, wrong arguments) reaches no hook either. Git hooks do not run in Gemini's 
 from __future__ import annotations
 
 import os
-from binascii import crc32
 
 from git_agent_session.agents import payload as read_
-from git_agent_session.ids import event_id_from, is_timestamp, new_event_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,14 +72,14 @@ def folders(payload: Payload, env: Mapping[str, str]) -> list[str]:
 
 def translate(payload: Payload, env: Mapping[str, str], worktree: str | None = None) -> Capture | None:
     """See `protocol.Agent`. Payloads name neither model nor version; the chat names the model."""
-    event, at = payload.get("hook_event_name"), payload.get("timestamp")
+    event = payload.get("hook_event_name")
     read = _EVENTS.get(event) if isinstance(event, str) else None
     if read is None or not native_id(payload):
         return None
     # a resumed session goes on in its old chat, but its first call names a new one that stays empty
     resumed = event == "SessionStart" and payload.get("source") == "resume"
     path = None if resumed else payload.get("transcript_path")
-    capture = read_.begin(native_id(payload), path, at if isinstance(at, str) and is_timestamp(at) else "")
+    capture = read_.begin(native_id(payload), path, read_.instant(payload.get("timestamp")))
     read(capture, payload, worktree)
     return capture
 
@@ -92,17 +90,14 @@ def _session_start(capture: Capture, payload: Payload, worktree: str | None) -> 
 
 
 def _prompt(capture: Capture, payload: Payload, worktree: str | None) -> None:
-    said = read_.text(payload.get("prompt"))
-    if said:
-        capture.prompts = True
-        capture.title = read_.title(said)
-        capture.add(_id("prompt", payload, said), "message", {"role": "user", "text": said})
+    if said := read_.text(payload.get("prompt")):
+        read_.prompt(capture, _id("prompt", payload, said), said)
 
 
 def _answer(capture: Capture, payload: Payload, worktree: str | None) -> None:
     capture.settle = True
     if said := read_.text(payload.get("prompt_response")):
-        capture.add(_id("answer", payload, said), "message", {"role": "assistant", "text": said})
+        read_.answer(capture, _id("answer", payload, said), said)
 
 
 def _before_tool(capture: Capture, payload: Payload, worktree: str | None) -> None:
@@ -135,17 +130,13 @@ def _tool(capture: Capture, payload: Payload, worktree: str | None) -> None:
     capture.add(_id("tool", payload, name + repr(given)), "tool", data)
 
 
-def _session_end(capture: Capture, payload: Payload, worktree: str | None) -> None:
-    read_.end(capture, payload.get("reason"))
-
-
 _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
     "SessionStart": _session_start,
     "BeforeAgent": _prompt,
     "BeforeTool": _before_tool,
     "AfterTool": _tool,
     "AfterAgent": _answer,
-    "SessionEnd": _session_end,
+    "SessionEnd": read_.session_end,
 }
 # the hooks to ask Gemini for
 HOOKS = tuple(_EVENTS)
@@ -154,8 +145,7 @@ HOOKS = tuple(_EVENTS)
 def _id(what: str, payload: Payload, said: str) -> str:
     """The event id of a call: a second delivery has the same time and content."""
     at = read_.word(payload.get("timestamp"))
-    crc = f"{crc32(said.encode('utf-8', 'replace')):08x}"
-    return event_id_from(what, native_id(payload), at, crc) if at else new_event_id()
+    return read_.turn_id(what, f"{native_id(payload)}-{at}" if at else "", said)
 
 
 def shell_outcome(output: str) -> str:

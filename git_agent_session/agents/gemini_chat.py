@@ -18,7 +18,8 @@ from zlib import crc32
 from git_agent_session.agents import gemini, history, transcripts
 from git_agent_session.agents import payload as read_
 from git_agent_session.agents.protocol import Found, Item, Source
-from git_agent_session.ids import is_event_id, is_timestamp
+from git_agent_session.ids import is_event_id
+from git_agent_session.live import listed
 
 if TYPE_CHECKING:
     from git_agent_session.agents.protocol import Tally
@@ -52,8 +53,8 @@ def sources(path: str, home: str) -> list[Source]:
 
 def _session_id(path: str) -> str:
     """The id in a chat's header."""
-    header = history.first(path, "sessionId") if path.endswith(".jsonl") else _document(path).get("sessionId")
-    return read_.word(header)
+    own_id = history.first(path, "sessionId")[0] if path.endswith(".jsonl") else _document(path).get("sessionId")
+    return read_.word(own_id)
 
 
 def found(location: Location, home: str) -> Iterator[Found]:
@@ -61,11 +62,7 @@ def found(location: Location, home: str) -> Iterator[Found]:
     root = os.path.join(home, "tmp")
     hashes = {hashlib.sha256(os.fsencode(top)).hexdigest() for top in history.worktrees(location)}
     named = _projects(home)
-    try:
-        folders = sorted(os.listdir(root))
-    except OSError:
-        return
-    for name in folders:
+    for name in listed(root):
         top = _line(os.path.join(root, name, ".project_root")) or named.get(name)
         if name in hashes or history.belongs(top, location):
             for path, modified in history.below(os.path.join(root, name, "chats"), ""):
@@ -104,11 +101,7 @@ def _load(path: str) -> Doc:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_size > DOCUMENT:
             return {}
-        try:
-            value = json.loads(f.read())
-        except (ValueError, RecursionError):
-            return {}
-    return value if isinstance(value, dict) else {}
+        return transcripts.json_object(f.read()) or {}
 
 
 def read(source: Source, place: Any) -> Iterator[tuple[Doc | None, Any]]:
@@ -200,7 +193,7 @@ def items(record: Doc) -> Iterator[Item]:
     for message in _messages(record):
         if "messages" not in message:
             yield from items(message)
-    kind, own_id, at = record.get("type"), read_.word(record.get("id")), _at(record)
+    kind, own_id, at = record.get("type"), read_.word(record.get("id")), transcripts.stamp(record)
     if own_id and kind == "user":
         yield from _asked(record, own_id, at)
     elif own_id and kind in _ANSWERS:
@@ -228,7 +221,7 @@ def _answered(record: Doc, own_id: str, at: str) -> Iterator[Item]:
         texts = [read_.table(thought).get(key) for key in ("subject", "description")]
         said = "\n".join(t for t in texts if isinstance(t, str) and t)
         if said:
-            yield Item("thinking", f"{own_id}.{n}", _at(read_.table(thought)) or at, said)
+            yield Item("thinking", f"{own_id}.{n}", transcripts.stamp(read_.table(thought)) or at, said)
     said = _plain(record.get("content")) or _plain(record.get("parts"))
     if said.strip():
         yield Item("answer", own_id, at, said)
@@ -248,7 +241,7 @@ def _called(call: Mapping[str, Any], call_id: str, at: str) -> Iterator[Item]:
     outcome = {"success": "ok", "error": "error"}.get(status, "interrupted")
     if outcome == "ok" and name == gemini.SHELL:
         outcome = gemini.shell_outcome(said)
-    yield Item("result", call_id, _at(call) or at, said, outcome=outcome)
+    yield Item("result", call_id, transcripts.stamp(call) or at, said, outcome=outcome)
 
 
 def _response(result: Any) -> str:
@@ -268,11 +261,6 @@ def _parts(content: Any) -> list[Mapping[str, Any]]:
 
 def _plain(content: Any) -> str:
     return "\n".join(t for p in _parts(content) if isinstance(t := p.get("text"), str))
-
-
-def _at(record: Mapping[str, Any]) -> str:
-    at = record.get("timestamp")
-    return at if isinstance(at, str) and is_timestamp(at) else ""
 
 
 # -- tokens
@@ -299,6 +287,6 @@ def count(record: Doc, tally: Tally, source: Source) -> None:
             "output_tokens": (read_.whole(tokens.get("output")) or 0) + thoughts,
             "reasoning_tokens": thoughts,
         }
-        tally.message(own_id, _at(record), model, amounts)
+        tally.message(own_id, transcripts.stamp(record), model, amounts)
     if model and not source.name:
         tally.name(model=model)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from git_agent_session.agents.transcripts import json_object
 from git_agent_session.git.discover import Location, discover
+from git_agent_session.live import listed
+from git_agent_session.model import Doc
 
 # lines at the start of a transcript that may say where the agent was, and bytes of them
 LINES = 60
@@ -20,11 +22,7 @@ def worktrees(location: Location) -> list[str]:
     if os.path.basename(location.common_dir) == ".git":
         tops.append(os.path.dirname(location.common_dir))
     folder = os.path.join(location.common_dir, "worktrees")
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        names = []
-    for name in names:
+    for name in listed(folder):
         try:
             with open(os.path.join(folder, name, "gitdir"), encoding="utf-8", errors="surrogateescape") as f:
                 tops.append(os.path.dirname(f.read().rstrip("\r\n")))
@@ -48,11 +46,7 @@ def belongs(folder: object, location: Location) -> bool:
 def named(root: str, location: Location, rename: Callable[[str], str]) -> Iterator[str]:
     """The folders in `root` that an agent may have named after a folder in the repository's worktrees."""
     heads = {rename(top) for top in worktrees(location)}
-    try:
-        names = sorted(os.listdir(root))
-    except OSError:
-        return
-    for name in names:
+    for name in listed(root):
         # of a long path only the head is kept
         if any(name.startswith(head) or (len(name) > 150 and head.startswith(name[:150])) for head in heads):
             yield os.path.join(root, name)
@@ -60,11 +54,7 @@ def named(root: str, location: Location, rename: Callable[[str], str]) -> Iterat
 
 def below(folder: str, suffix: str) -> Iterator[tuple[str, float]]:
     """The files in `folder` whose names end in `suffix`, with the time of their last change (seconds since 1970)."""
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        return
-    for name in names:
+    for name in listed(folder):
         path = os.path.join(folder, name)
         if name.endswith(suffix) and os.path.isfile(path):
             yield path, os.stat(path).st_mtime
@@ -72,22 +62,35 @@ def below(folder: str, suffix: str) -> Iterator[tuple[str, float]]:
 
 def where(path: str, key: str, location: Location) -> bool:
     """True when the first JSON line of a file that names a folder under `key` names one of this repository."""
-    folder = first(path, key)
-    return folder is not None and belongs(folder, location)
+    return belongs(first(path, key)[0], location)
 
 
-def first(path: str, key: str) -> Any:
-    """The value under `key` in the first of a file's JSON lines that has it, at its top; None without one."""
+def first(path: str, *keys: str) -> list[Any]:
+    """Of each key the value in the first of a file's JSON lines that has it, at its top; None without one.
+
+    Read no further than needed: transcripts are long, and most say all of it in their first lines.
+    """
+    found: dict[str, Any] = {}
+    for row in _head(path):
+        for key in keys:
+            if found.get(key) is None:
+                found[key] = row.get(key)
+        if all(value is not None for value in found.values()):
+            break
+    return [found.get(key) for key in keys]
+
+
+def _head(path: str) -> Iterator[Doc]:
+    """The JSON objects among a file's first lines."""
+    left = BYTES
     try:
         with open(path, "rb") as f:
-            head = f.read(BYTES).split(b"\n")[:LINES]
+            for _ in range(LINES):
+                line = f.readline(left)
+                left -= len(line)
+                if not line:
+                    return
+                if (found := json_object(line)) is not None:
+                    yield found
     except OSError:
-        return None
-    for line in head:
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(record, dict) and record.get(key) is not None:
-            return record[key]
-    return None
+        return

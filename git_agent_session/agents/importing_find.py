@@ -93,5 +93,4 @@ def _native_id(path: str) -> str:
     stem = os.path.splitext(os.path.basename(path))[0]
     if named := _UUID.findall(stem):
         return str(named[-1])
-    inside = (history.first(path, key) for key in _ID_KEYS)
-    return next((i for i in inside if isinstance(i, str) and is_event_id(i)), stem)
+    return next((i for i in history.first(path, *_ID_KEYS) if isinstance(i, str) and is_event_id(i)), stem)

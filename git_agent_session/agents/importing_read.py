@@ -223,11 +223,9 @@ def load_proof(folder: str, session_id: str) -> tuple[Evidence, Doc]:
 
 def proofs(folder: str) -> list[str]:
     """The sessions whose evidence lies here."""
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        return []
-    return [n.removesuffix(PROOF) for n in names if n.endswith(PROOF) and is_session_id(n.removesuffix(PROOF))]
+    return [
+        n.removesuffix(PROOF) for n in live.listed(folder) if n.endswith(PROOF) and is_session_id(n.removesuffix(PROOF))
+    ]
 
 
 def forget(folder: str, session_id: str) -> None:

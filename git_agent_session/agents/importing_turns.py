@@ -183,9 +183,7 @@ class Turns:
 def _named(item: Item) -> Item:
     """An item with an id: where an agent gives it none, what it says and when has to do."""
     if not item.id:
-        from binascii import crc32
-
-        item.id = f"{item.at}-{crc32(item.text.encode('utf-8', 'replace')):08x}"
+        item.id = f"{item.at}-{payload.checksum(item.text)}"
     return item
 
 

@@ -11,7 +11,7 @@ import os
 
 from git_agent_session.agents import payload as read_
 from git_agent_session.agents.protocol import Capture
-from git_agent_session.ids import event_id_from, is_timestamp, new_event_id
+from git_agent_session.ids import event_id_from
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,13 +59,11 @@ def translate(payload: Payload, env: Mapping[str, str], worktree: str | None = N
     """See `protocol.Agent`."""
     event = payload.get("hook_event_name")
     read = _EVENTS.get(event) if isinstance(event, str) else None
-    own_id, at = native_id(payload), payload.get("timestamp")
+    own_id = native_id(payload)
     if read is None or not own_id:
         return None
-    transcript = f"{database(env)}#{own_id}"
-    capture = read_.begin(own_id, transcript, at if isinstance(at, str) and is_timestamp(at) else "")
-    known = (("version", read_.word(payload.get("version"))), ("model", read_.word(payload.get("model"))))
-    capture.agent = {k: v for k, v in known if v}
+    capture = read_.begin(own_id, f"{database(env)}#{own_id}", read_.instant(payload.get("timestamp")))
+    capture.agent = read_.filled(version=read_.word(payload.get("version")), model=read_.word(payload.get("model")))
     read(capture, payload, worktree)
     return capture
 
@@ -80,11 +78,10 @@ def _prompt(capture: Capture, payload: Payload, worktree: str | None) -> None:
     said = read_.text(payload.get("text"))
     if not said:
         return
-    capture.prompts = True
+    read_.prompt(capture, _id("prompt", payload, said), said)
     # `opencode run` puts an argument with spaces between quotes
-    line = said[1:-1] if len(said) > 2 and said[0] == said[-1] == '"' and '"' not in said[1:-1] else said
-    capture.title = read_.title(line)
-    capture.add(_id("prompt", payload, said), "message", {"role": "user", "text": said})
+    if len(said) > 2 and said[0] == said[-1] == '"' and '"' not in said[1:-1]:
+        capture.title = read_.title(said[1:-1])
 
 
 def _before_tool(capture: Capture, payload: Payload, worktree: str | None) -> None:
@@ -111,8 +108,7 @@ def _tool(capture: Capture, payload: Payload, worktree: str | None) -> None:
         capture.command, capture.output = read_.text(given["command"]), read_.text(payload.get("output"))
     elif name in _WRITERS and data["outcome"] == "ok":
         capture.wrote = paths
-    used = read_.word(payload.get("part_id"))
-    capture.add(event_id_from("tool", used) if used else new_event_id(), "tool", data)
+    capture.add(read_.tool_id(payload.get("part_id")), "tool", data)
 
 
 def _paths(payload: Payload, given: Mapping[str, Any], worktree: str | None) -> list[str]:
@@ -121,14 +117,13 @@ def _paths(payload: Payload, given: Mapping[str, Any], worktree: str | None) -> 
     named = [p for key in ("filePath", "path") if isinstance(p := given.get(key), str) and p]
     named += read_.patched(patch) if isinstance(patch, str) else []
     top = cwd if isinstance(cwd, str) and os.path.isabs(cwd) else ""
-    full = [os.path.join(top, p) for p in named[:500] if "\x00" not in p]
-    return list(dict.fromkeys(read_.text(read_.relative(p, worktree), read_.PATH) for p in full))
+    return read_.located((os.path.join(top, p) for p in named[:500]), worktree)
 
 
 def _idle(capture: Capture, payload: Payload, worktree: str | None) -> None:
     capture.settle = True
     if said := read_.text(payload.get("text")):
-        capture.add(_id("answer", payload, said), "message", {"role": "assistant", "text": said})
+        read_.answer(capture, _id("answer", payload, said), said)
 
 
 def _compacted(capture: Capture, payload: Payload, worktree: str | None) -> None:
@@ -162,10 +157,6 @@ def _agent(capture: Capture, payload: Payload, worktree: str | None) -> None:
     capture.add(event_id_from("agent", action, agent_id, read_.word(payload.get("message_id"))), "agent", data)
 
 
-def _session_end(capture: Capture, payload: Payload, worktree: str | None) -> None:
-    read_.end(capture, payload.get("reason"))
-
-
 _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
     "session.start": _session_start,
     "chat.message": _prompt,
@@ -176,7 +167,7 @@ _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
     "session.error": _error,
     "agent.start": _agent,
     "agent.stop": _agent,
-    "session.end": _session_end,
+    "session.end": read_.session_end,
 }
 # what the plugin tells
 HOOKS = tuple(_EVENTS)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from git_agent_session.agents import payload as read_
 from git_agent_session.ids import timestamp
+from git_agent_session.live import listed
 from git_agent_session.model import Doc
 
 if TYPE_CHECKING:
@@ -122,14 +123,14 @@ class Folder:
                 yield _id(info), info["directory"], _changed(path)
 
     def _sessions(self) -> Iterator[tuple[str, Doc]]:
-        for project in names(os.path.join(self.path, "session")):
+        for project in listed(os.path.join(self.path, "session")):
             for path in self._files("session", project):
                 if (info := _file(path)) is not None:
                     yield path, info
 
     def _files(self, *below: str) -> list[str]:
         folder = os.path.join(self.path, *below)
-        return [os.path.join(folder, name) for name in names(folder) if name.endswith(".json")]
+        return [os.path.join(folder, name) for name in listed(folder) if name.endswith(".json")]
 
 
 @contextlib.contextmanager
@@ -188,14 +189,6 @@ def ms(value: object) -> int:
 
 def _id(info: Mapping[str, Any]) -> str:
     return read_.word(info.get("id"))
-
-
-def names(folder: str) -> list[str]:
-    """The names in a folder, sorted; none where it cannot be read."""
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []
 
 
 def _changed(path: str) -> int:

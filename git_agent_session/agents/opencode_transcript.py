@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from git_agent_session.agents import payload as read_
 from git_agent_session.agents.opencode import data_folder, database
-from git_agent_session.agents.opencode_store import ms, names, opened, sessions
+from git_agent_session.agents.opencode_store import ms, opened, sessions
 from git_agent_session.agents.protocol import Found, Item, Source
 from git_agent_session.ids import is_event_id, timestamp
+from git_agent_session.live import listed
 from git_agent_session.model import Doc
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def found(location: Location, env: Mapping[str, str]) -> Iterator[Found]:
     from git_agent_session.agents.history import belongs
 
     home, ours, known = data_folder(env), dict[str, bool](), set[str]()
-    others = [os.path.join(home, n) for n in names(home) if n.startswith("opencode") and n.endswith(".db")]
+    others = [os.path.join(home, n) for n in listed(home) if n.startswith("opencode") and n.endswith(".db")]
     for base in dict.fromkeys([database(env), *others, os.path.join(home, "storage")]):
         for session, directory, changed in sessions(base):
             if directory not in ours:

@@ -10,7 +10,7 @@ from binascii import crc32
 
 from git_agent_session.agents.protocol import Capture
 from git_agent_session.codec import clean
-from git_agent_session.ids import event_id_from, new_event_id, timestamp
+from git_agent_session.ids import event_id_from, is_timestamp, new_event_id, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,9 +64,37 @@ def whole(value: object) -> int | None:
     return int(value)
 
 
+def instant(value: object) -> str:
+    """`value` when it is a moment in the form that events have (`ids.timestamp`); "" when it is none."""
+    return value if isinstance(value, str) and is_timestamp(value) else ""
+
+
 def table(value: object) -> Mapping[str, Any]:
     """`value` when it is a table, else an empty one."""
     return value if isinstance(value, dict) else {}
+
+
+def filled(**values: str) -> dict[str, str]:
+    """Those of `values` that are not empty."""
+    return {k: v for k, v in values.items() if v}
+
+
+def prose(value: object) -> str:
+    """`value` as it is when it is a text of more than white space; "" when it is none."""
+    return value if isinstance(value, str) and value.strip() else ""
+
+
+def blocks(content: object) -> list[Mapping[str, Any]]:
+    """The blocks of a message's content in the form of Anthropic's service: a text, or a list of blocks."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
+
+
+def plain(content: object) -> str:
+    """The texts among the blocks of a message's content, one below the other."""
+    texts = [b.get("text") for b in blocks(content) if b.get("type") == "text"]
+    return "\n".join(t for t in texts if isinstance(t, str))
 
 
 def title(prompt: str) -> str:
@@ -79,15 +107,42 @@ def shorten(title: str) -> str:
     return title if len(title) <= TITLE else title[: TITLE - 1].rstrip() + "…"
 
 
+def checksum(said: str) -> str:
+    """8 hex digits that tell one text from another."""
+    return f"{crc32(said.encode('utf-8', 'replace')):08x}"
+
+
 def turn_id(what: str, turn: str, said: str) -> str:
     """The event id of what a turn says: a turn can carry several texts, and without an id every text is a new one."""
-    return event_id_from(what, turn, f"{crc32(said.encode('utf-8', 'replace')):08x}") if turn else new_event_id()
+    return event_id_from(what, turn, checksum(said)) if turn else new_event_id()
+
+
+def tool_id(call: object, *more: str) -> str:
+    """The event id of a tool's call by the agent's own id of it; a new one where it has none."""
+    used = word(call)
+    return event_id_from("tool", used, *more) if used else new_event_id()
+
+
+def prompt(capture: Capture, event_id: str, said: str) -> None:
+    """A person said this to the agent."""
+    capture.prompts = True
+    capture.title = title(said)
+    capture.add(event_id, "message", {"role": "user", "text": said})
+
+
+def answer(capture: Capture, event_id: str, said: str) -> None:
+    """The agent said this."""
+    capture.add(event_id, "message", {"role": "assistant", "text": said})
 
 
 def paths(given: Mapping[str, Any], worktree: str | None, keys: Iterable[str] = PATH_KEYS) -> list[str]:
     """The paths that a tool was given, relative to the worktree, each once."""
-    found = [relative(p, worktree) for key in keys if (p := given.get(key)) and isinstance(p, str) and "\x00" not in p]
-    return list(dict.fromkeys(text(p, PATH) for p in found))
+    return located((p for key in keys if isinstance(p := given.get(key), str) and p), worktree)
+
+
+def located(found: Iterable[str], worktree: str | None) -> list[str]:
+    """Paths relative to the worktree, each once."""
+    return list(dict.fromkeys(text(relative(p, worktree), PATH) for p in found if "\x00" not in p))
 
 
 def summary(given: Mapping[str, Any], keys: Iterable[str] = SUMMARY_KEYS) -> str:
@@ -121,6 +176,11 @@ def end(capture: Capture, reason: object) -> None:
     capture.settle = True
     capture.reason = word(reason) or "other"
     capture.ends = next((status for part, status in _END_STATUS if part in capture.reason.lower()), "completed")
+
+
+def session_end(capture: Capture, payload: Mapping[str, Any], worktree: str | None) -> None:
+    """The handler of a hook that says nothing but that the session ends, and the `reason`."""
+    end(capture, payload.get("reason"))
 
 
 def patched(patch: str) -> list[str]:

@@ -11,7 +11,7 @@ import os
 
 from git_agent_session.agents import payload as read_
 from git_agent_session.agents.protocol import Capture, Found, Item, Source
-from git_agent_session.ids import event_id_from, is_event_id, is_timestamp, new_event_id
+from git_agent_session.ids import event_id_from, is_event_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,14 +57,11 @@ def translate(payload: Payload, env: Mapping[str, str], worktree: str | None = N
     """See `protocol.Agent`."""
     event = payload.get("hook_event_name")
     read = _EVENTS.get(event) if isinstance(event, str) else None
-    own_id, at = native_id(payload), payload.get("timestamp")
+    own_id = native_id(payload)
     if read is None or not own_id:
         return None
-    capture = read_.begin(
-        own_id, payload.get("transcript_path"), at if isinstance(at, str) and is_timestamp(at) else ""
-    )
-    known = (("version", read_.word(payload.get("version"))), ("model", read_.word(payload.get("model"))))
-    capture.agent = {k: v for k, v in known if v}
+    capture = read_.begin(own_id, payload.get("transcript_path"), read_.instant(payload.get("timestamp")))
+    capture.agent = read_.filled(version=read_.word(payload.get("version")), model=read_.word(payload.get("model")))
     read(capture, payload, worktree)
     return capture
 
@@ -86,11 +83,8 @@ def _id_of(path: str) -> str:
 
 def _input(capture: Capture, payload: Payload, worktree: str | None) -> None:
     said = read_.text(payload.get("text"))
-    if not said or payload.get("source") == "extension":
-        return
-    capture.prompts = True
-    capture.title = read_.title(said)
-    capture.add(_id("prompt", capture, said), "message", {"role": "user", "text": said})
+    if said and payload.get("source") != "extension":
+        read_.prompt(capture, _id("prompt", capture, said), said)
 
 
 def _tool_call(capture: Capture, payload: Payload, worktree: str | None) -> None:
@@ -119,15 +113,14 @@ def _tool_result(capture: Capture, payload: Payload, worktree: str | None) -> No
         capture.command, capture.output = read_.text(given["command"]), read_.text(payload.get("output"))
     elif name in _WRITERS and not failed:
         capture.wrote = paths
-    used = read_.word(payload.get("call_id"))
     # some models number their calls anew in each turn
-    capture.add(event_id_from("tool", used, capture.at) if used else new_event_id(), "tool", data)
+    capture.add(read_.tool_id(payload.get("call_id"), capture.at), "tool", data)
 
 
 def _agent_end(capture: Capture, payload: Payload, worktree: str | None) -> None:
     capture.settle = True
     if said := read_.text(payload.get("text")):
-        capture.add(_id("answer", capture, said), "message", {"role": "assistant", "text": said})
+        read_.answer(capture, _id("answer", capture, said), said)
 
 
 def _compacted(capture: Capture, payload: Payload, worktree: str | None) -> None:
@@ -138,10 +131,6 @@ def _compacted(capture: Capture, payload: Payload, worktree: str | None) -> None
     capture.add(event_id, "compact", data)
 
 
-def _session_end(capture: Capture, payload: Payload, worktree: str | None) -> None:
-    read_.end(capture, payload.get("reason"))
-
-
 _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
     "session_start": _session_start,
     "input": _input,
@@ -149,7 +138,7 @@ _EVENTS: dict[str, Callable[[Capture, Payload, str | None], None]] = {
     "tool_result": _tool_result,
     "agent_end": _agent_end,
     "session_compact": _compacted,
-    "session_shutdown": _session_end,
+    "session_shutdown": read_.session_end,
 }
 # what the extension tells
 HOOKS = tuple(_EVENTS)
@@ -236,8 +225,7 @@ def kept(record: Doc, source: Source) -> Doc | None:
 
 def items(record: Doc, source: Source) -> Iterator[Item]:
     """See `protocol.Recorded`: in the file's order, branches that were left as well."""
-    own_id, at = read_.word(record.get("id")), record.get("timestamp")
-    at = at if isinstance(at, str) and is_timestamp(at) else ""
+    own_id, at = read_.word(record.get("id")), read_.instant(record.get("timestamp"))
     kind, message = record.get("type"), read_.table(record.get("message"))
     if kind == "message":
         yield from _message(message, own_id, at)
@@ -253,14 +241,14 @@ def _is_text(of: Mapping[str, Any], key: str) -> bool:
 
 def _message(message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Item]:
     role = message.get("role")
-    if role == "user" and (said := _plain(message.get("content"))).strip():
+    if role == "user" and (said := read_.plain(message.get("content"))).strip():
         yield Item("prompt", own_id, at, said)
     elif role == "assistant":
         yield from _answer(message, own_id, at)
     elif role == "toolResult":
         outcome = "error" if message.get("isError") is True else "ok"
         call = read_.word(message.get("toolCallId"))
-        yield Item("result", call, at, _plain(message.get("content")), outcome=outcome)
+        yield Item("result", call, at, read_.plain(message.get("content")), outcome=outcome)
     elif role == "bashExecution" and _is_text(message, "command"):
         # a command of the user's own
         yield Item("call", own_id, at, name="bash", input={"command": message["command"]})
@@ -269,12 +257,12 @@ def _message(message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Item]
 
 
 def _answer(message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Item]:
-    for n, block in enumerate(_blocks(message.get("content"))):
+    for n, block in enumerate(read_.blocks(message.get("content"))):
         kind, block_id = block.get("type"), f"{own_id}.{n}" if n else own_id
-        if kind == "text" and _is_text(block, "text") and block["text"].strip():
-            yield Item("answer", block_id, at, block["text"])
-        elif kind == "thinking" and _is_text(block, "thinking") and block["thinking"].strip():
-            yield Item("thinking", block_id, at, block["thinking"])
+        if kind == "text" and (said := read_.prose(block.get("text"))):
+            yield Item("answer", block_id, at, said)
+        elif kind == "thinking" and (said := read_.prose(block.get("thinking"))):
+            yield Item("thinking", block_id, at, said)
         elif kind == "toolCall":
             name, given = read_.word(block.get("name")), read_.table(block.get("arguments"))
             yield Item("call", read_.word(block.get("id")), at, name=name, input=given)
@@ -282,16 +270,6 @@ def _answer(message: Mapping[str, Any], own_id: str, at: str) -> Iterator[Item]:
         yield Item("error", f"{own_id}.error", at, read_.text(message.get("errorMessage")))
     elif message.get("stopReason") == "aborted":
         yield Item("interrupt", f"{own_id}.interrupt", at)
-
-
-def _blocks(content: object) -> list[Mapping[str, Any]]:
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
-
-
-def _plain(content: object) -> str:
-    return "\n".join(b["text"] for b in _blocks(content) if b.get("type") == "text" and _is_text(b, "text"))
 
 
 def count(record: Doc, tally: Tally, source: Source) -> None:
@@ -320,14 +298,14 @@ def count(record: Doc, tally: Tally, source: Source) -> None:
 
 def found(location: Location, env: Mapping[str, str]) -> Iterator[Found]:
     """See `protocol.Importable`. A folder is named after the path that Pi was started in, between dashes."""
-    from git_agent_session.agents.history import below, first, named, where
+    from git_agent_session.agents.history import belongs, below, first, named
 
     sessions = os.path.join(_home(env), "sessions")
     folders = [*named(sessions, location, _folder), *([s] if (s := env.get("PI_CODING_AGENT_SESSION_DIR")) else [])]
     for folder in folders:
         for path, modified in below(folder, ".jsonl"):
-            own_id = first(path, "id")
-            if isinstance(own_id, str) and is_event_id(own_id) and where(path, "cwd", location):
+            own_id, cwd = first(path, "id", "cwd")
+            if isinstance(own_id, str) and is_event_id(own_id) and belongs(cwd, location):
                 yield Found(own_id, path, modified)
 
 

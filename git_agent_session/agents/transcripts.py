@@ -58,7 +58,7 @@ def json_lines(path: str, place: Any) -> Iterator[tuple[Doc | None, int]]:
         while line := f.readline(LINE):
             place += len(line)
             if line.endswith(b"\n"):
-                yield None if long else _object(line), place
+                yield None if long else json_object(line), place
                 long = False
             elif len(line) == LINE:
                 long = True
@@ -66,9 +66,10 @@ def json_lines(path: str, place: Any) -> Iterator[tuple[Doc | None, int]]:
                 return
 
 
-def _object(line: bytes) -> Doc | None:
+def json_object(text: bytes) -> Doc | None:
+    """The JSON object that a text is, None for what is none."""
     try:
-        value = json.loads(line)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -246,5 +247,4 @@ def _said(role: str, text: str) -> Doc:
 
 def stamp(record: Mapping[str, Any]) -> str:
     """When a record was written, "" where it does not say in the form that all agents use."""
-    at = record.get("timestamp")
-    return at if isinstance(at, str) and is_timestamp(at) else ""
+    return payload.instant(record.get("timestamp"))

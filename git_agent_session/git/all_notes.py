@@ -23,10 +23,10 @@ _DEEPEST = 19
 
 def every(repo: Repository, tip: Tip | None) -> Iterator[tuple[Tip, str]]:
     """Each commit that has a note, with the note's text, those of too many bytes left out. Raises StorageError."""
-    root = notes._tree(repo, tip)
+    root = notes.tree_at(repo, tip)
     for commit in sorted(set(_names(repo, root, "", 0))) if root is not None else ():
         try:
-            yield commit, notes._read(root, commit)
+            yield commit, notes.text_in(root, commit)
         except notes.TooLarge:
             continue
 
@@ -49,13 +49,13 @@ def naming(repo: Repository, tip: Tip | None, words: Iterable[str]) -> list[Tip]
 
 def fresh(repo: Repository, tip: Tip, changes: Mapping[Tip, notes.Change], message: str) -> Tip | None:
     """The notes of `tip`, changed, as one commit without parents; None where none is left. No ref moves."""
-    root = notes._tree(repo, tip)
+    root = notes.tree_at(repo, tip)
     edits = {}
     for commit, change in changes.items():
         try:
-            edits[commit] = change(notes._read(root, commit))
+            edits[commit] = change(notes.text_in(root, commit))
         except notes.TooLarge:
             continue
-    tree = notes._edited(repo, root, edits)
+    tree = notes.edited(repo, root, edits)
     found: object = repo.raw[tree]
     return repo.write_commit(tree, [], message) if isinstance(found, pygit2.Tree) and len(found) else None

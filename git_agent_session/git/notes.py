@@ -30,7 +30,7 @@ class TooLarge(ValueError):
 def read(repo: Repository, commit: str) -> str:
     """The note on `commit`, whatever the fan-out; "" if there is none, or one that is no text of a sane size."""
     try:
-        return _read(_tree(repo, repo.tip(REF)), commit)
+        return text_in(tree_at(repo, repo.tip(REF)), commit)
     except TooLarge:
         return ""
 
@@ -41,11 +41,11 @@ def update(repo: Repository, changes: Mapping[str, Change], reason: str) -> None
     Nothing is written when nothing differs. Raises Moved when another writer was first, StorageError.
     """
     old = repo.tip(REF)
-    root = _tree(repo, old)
+    root = tree_at(repo, old)
     edits = {}
     for commit, change in changes.items():
         try:
-            before = _read(root, commit)
+            before = text_in(root, commit)
         except TooLarge:
             continue  # what is not read is not replaced
         after = change(before)
@@ -54,23 +54,29 @@ def update(repo: Repository, changes: Mapping[str, Change], reason: str) -> None
     if not edits:
         return
     try:
-        tree = _edited(repo, root, edits)
+        tree = edited(repo, root, edits)
         new = repo.write_commit(tree, [old] if old and root is not None else [], reason)
     except (pygit2.GitError, OSError) as e:
-        raise StorageError(
-            f"cannot write notes: {one_line(e)}", hint="free disk space or make the repository writable"
-        ) from e
+        raise unwritable(e) from e
     repo.swap(REF, new, old, reason)
 
 
-def _tree(repo: Repository, tip: str | None) -> Tree | None:
+def unwritable(error: Exception) -> StorageError:
+    """What to say when notes could not be written."""
+    hint = "free disk space or make the repository writable"
+    return StorageError(f"cannot write notes: {one_line(error)}", hint=hint)
+
+
+def tree_at(repo: Repository, tip: str | None) -> Tree | None:
+    """The tree of the notes at `tip`, None where there are none. Raises StorageError when it is no commit."""
     try:
         return repo.commit_at(tip).tree if tip else None
     except ValueError as e:
         raise StorageError(f"{REF} does not point at a commit", hint=f"look at it with `git cat-file -t {REF}`") from e
 
 
-def _read(root: Tree | None, commit: str) -> str:
+def text_in(root: Tree | None, commit: str) -> str:
+    """The note on `commit` in a tree of notes, whatever the fan-out; "" for none. Raises TooLarge."""
     if root is None:
         return ""
     texts = []
@@ -90,7 +96,8 @@ def _paths(tree: Tree, commit: str) -> list[str]:
     return [p for p in paths if p in tree]
 
 
-def _edited(repo: Repository, root: Tree | None, edits: Mapping[str, str]) -> pygit2.Oid:
+def edited(repo: Repository, root: Tree | None, edits: Mapping[str, str]) -> pygit2.Oid:
+    """The tree of notes `root` with each note of `edits` (commit -> text, "" removes it) in our fan-out."""
     builder = _builder(repo, root)
     folders: dict[str, dict[str, str]] = {}
     for commit, text in edits.items():

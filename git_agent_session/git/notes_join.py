@@ -49,7 +49,7 @@ def join(repo: Repository, ours: Tip | None, theirs: Tip, combine: Combine) -> J
         return Joined(theirs, ())
     parents = sorted({theirs, ours} if ours else {theirs})
     first = parents[0]
-    sides = [notes._tree(repo, tip) for tip in (base, ours, theirs, first)]
+    sides = [notes.tree_at(repo, tip) for tip in (base, ours, theirs, first)]
     edits = {}
     for commit in commits:
         was, mine, other, stands = (_text(side, commit) for side in sides)
@@ -59,10 +59,10 @@ def join(repo: Repository, ours: Tip | None, theirs: Tip, combine: Combine) -> J
         if stands is None or wanted != stands:
             edits[commit] = wanted
     try:
-        tree = notes._edited(repo, sides[3], edits)
+        tree = notes.edited(repo, sides[3], edits)
         tip = joining.commit_joining(repo, tree, parents, "join notes")
     except (pygit2.GitError, OSError) as e:
-        raise joining._unwritable(e) from e
+        raise notes.unwritable(e) from e
     return Joined(tip, tuple(f"note on {c[:10]}: {why}" for c, why in refused.items()))
 
 
@@ -101,6 +101,6 @@ def _judge(repo: Repository, blob: str) -> str:
 def _text(side: pygit2.Tree | None, commit: str) -> str | None:
     """The note as one side has it; None for one that is too large to be one."""
     try:
-        return notes._read(side, commit)
+        return notes.text_in(side, commit)
     except notes.TooLarge:
         return None

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 
+from git_agent_session import live
+
 KEY = "redact.key"
 KEY_BYTES = 32
 # past this no more is told apart: an agent that makes up secrets cannot fill the disk
@@ -69,12 +71,7 @@ class SessionNames:
 
 
 def _append(path: str, data: bytes) -> None:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-    try:
-        fd = os.open(path, flags, 0o600)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        fd = os.open(path, flags, 0o600)
+    fd = live.opened(path, os.O_APPEND)
     try:
         os.write(fd, data)
     finally:
@@ -96,8 +93,7 @@ def _key(path: str) -> bytes:
     if len(key) == KEY_BYTES:
         return key
     aside = f"{path}.{os.getpid()}.{os.urandom(3).hex()}"
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    fd = live.opened(aside, os.O_EXCL)
     try:
         try:
             os.write(fd, os.urandom(KEY_BYTES))

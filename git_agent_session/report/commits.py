@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from git_agent_session import term
 from git_agent_session.report import view as words
@@ -23,13 +23,8 @@ def commits(view: View, rows: Sequence[CommitRow], indent: int = 0) -> list[str]
         for row in rows
     ]
 
-    def style(row: int, column: int, cell: str) -> str:
-        if column == 0:
-            return view.palette.paint("id", cell)
-        return view.dim(cell) if column in (1, 2) else cell
-
     total = max(view.width - indent, 1) if view.width else 0
-    return term.columns(cells, total=total, flexible=3, fixed=(0,), style=style)
+    return term.columns(cells, total=total, flexible=3, fixed=(0,), style=_style(view))
 
 
 def sessions_of(view: View, found: Sequence[Which]) -> list[str]:
@@ -45,9 +40,15 @@ def sessions_of(view: View, found: Sequence[Which]) -> list[str]:
         for w in found
     ]
 
+    return term.columns(cells, total=view.width, flexible=4, fixed=(0,), style=_style(view))
+
+
+def _style(view: View) -> Callable[[int, int, str], str]:
+    """The id in its colour, and dim what stands between it and the words."""
+
     def style(row: int, column: int, cell: str) -> str:
         if column == 0:
             return view.palette.paint("id", cell)
         return view.dim(cell) if column in (1, 2) else cell
 
-    return term.columns(cells, total=view.width, flexible=4, fixed=(0,), style=style)
+    return style

@@ -98,17 +98,8 @@ def unlinked(store: Reader, *, limit: int, since: float, own: bool = False, bran
         agent = looks_like(made)
         if not agent or _OURS in made.message.lower() or (own and made.mail != store.repo.identity[1]):
             continue
-        if not notes.read(store.repo, made.commit) and made.commit not in _waiting(store.shared):
+        if not notes.read(store.repo, made.commit) and made.commit not in journal.linked(store.shared):
             yield Unlinked(made.commit, agent, made.subject)
-
-
-def _waiting(shared: str) -> set[str]:
-    """The commits that a hook has linked and whose notes are still to be written: `<session>.<commit>.toml`."""
-    try:
-        names = os.listdir(journal.folder(shared))
-    except OSError:
-        return set()
-    return {name[37:-5] for name in names if name[36:37] == "." and name.endswith(".toml")}
 
 
 def in_use_since(shared: str) -> float:

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from git_agent_session import term
+from git_agent_session import journal, term
 from git_agent_session.errors import CommitNotFound, UsageError
 from git_agent_session.git import notes
 from git_agent_session.git.recent import Made
 from git_agent_session.git.run import run
-from git_agent_session.report.unlinked import _waiting, looks_like
+from git_agent_session.report.unlinked import looks_like
 from git_agent_session.store import links
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def verify(store: Reader, revisions: str = "") -> Verified:
     store.settle()
     chosen = revisions or default_range(store)
     commits = _commits(store, chosen)
-    known, late = set(store.ids()), _waiting(store.shared)
+    known, late = set(store.ids()), journal.linked(store.shared)
     marked = [found for commit in commits if (found := _checked(store, commit, known, late)) is not None]
     return Verified(chosen, len(commits), tuple(marked))
 

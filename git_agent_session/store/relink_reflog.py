@@ -1,7 +1,7 @@
 """HEAD's reflog as evidence: what each commit was to git, and what has happened in this worktree since the last look.
 
 Git writes there which command made a commit (`cherry-pick:`, `commit (cherry-pick):`, `am:`, `commit (amend):` …), so
-no hook has to. How far it was read stands in `<git dir>/agent-session/looked`. Reflogs can be off
+no hook has to. How far it was read is `looked`'s. Reflogs can be off
 (core.logAllRefUpdates): then there is nothing here, and `relink` compares all the same.
 """
 
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from git_agent_session import live
 from git_agent_session.git.discover import Location
 from git_agent_session.ids import is_object_id
+from git_agent_session.store.looked import MARK, read_mark
 
-MARK = "looked"
 # bytes at the end of a reflog that count: some 400 lines
 TAIL = 64 * 1024
 
@@ -79,7 +79,7 @@ class Reflog:
 
     def fresh(self) -> list[Step]:
         """The steps since the last look; all that are known when there was none, or when the reflog was cut since."""
-        done, last = _read_mark(self._mark)
+        done, last = read_mark(self._mark)
         if done > self.size:
             return self.steps
         before = [n for n, start in enumerate(self._starts) if start < done]
@@ -94,24 +94,6 @@ class Reflog:
             end = self._starts[at] if at < len(self.steps) else self.size
             os.makedirs(os.path.dirname(self._mark), mode=0o700, exist_ok=True)
             live.replace(self._mark, f"{end} {self.steps[at - 1].new}\n")
-
-
-def has_moved(location: Location) -> bool:
-    """True when HEAD's reflog is longer, or shorter, than at the last look: two system calls."""
-    try:
-        size = os.stat(os.path.join(location.git_dir, "logs", "HEAD")).st_size
-    except OSError:
-        return False
-    return _read_mark(os.path.join(location.private, MARK))[0] != size
-
-
-def _read_mark(path: str) -> tuple[int, str]:
-    try:
-        with open(path, encoding="ascii", errors="replace") as f:
-            size, _, last = f.read(200).strip().partition(" ")
-    except OSError:
-        return 0, ""
-    return (int(size) if size.isdecimal() and len(size) < 16 else 0), last
 
 
 def _step(line: str) -> Step | None:

@@ -18,7 +18,7 @@ from git_agent_session.git import notes
 from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.ids import is_object_id, timestamp
 from git_agent_session.model import Event, Link, Session, fold
-from git_agent_session.store import links, relink_reflog
+from git_agent_session.store import links, looked
 from git_agent_session.store.drain import read_state
 from git_agent_session.store.seen import Seen
 
@@ -46,7 +46,7 @@ def settle(repo: Repository) -> set[str]:
 
 def _look(repo: Repository) -> None:
     """Look for copies among what HEAD's reflog has new; two system calls when it has not moved."""
-    if relink_reflog.has_moved(repo.location) and os.access(repo.location.shared, os.W_OK):
+    if looked.has_moved(repo.location) and os.access(repo.location.shared, os.W_OK):
         from git_agent_session.store import relink_write  # SQLite, for those alone who need it
 
         with contextlib.suppress(AgentSessionError, OSError):

@@ -16,6 +16,7 @@ import pytest
 
 from git_agent_session import Session, live, lock
 from git_agent_session.agents import recorder, settle
+from git_agent_session.store import archive
 from tests.e2e.claude import SID, Claude, run, until
 from tests.harness import ROOT, Repo
 
@@ -111,6 +112,29 @@ def test_a_session_whose_name_was_forgotten_goes_on(claude: Claude, packed: bool
     claude.call("SessionStart", source="resume")
     assert claude.settled(lambda s: not s.ended).status == "active"
     assert claude.kinds().count("start") == 1
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_archived_session_goes_on_in_a_fresh_clone(claude: Claude, home: Path, tmp_path: Path, packed: bool) -> None:
+    claude.prompt()
+    claude.end()
+    claude.settled(lambda s: s.ended)
+    archive.run(claude.store(), older_than=0)
+    clone = Repo(tmp_path / "clone")
+    claude.repo.git("clone", "-q", str(claude.repo.path), str(clone.path))
+    clone.git("fetch", "-q", "origin", "refs/agent-sessions/archive/*:refs/agent-sessions/archive/*")
+    if packed:
+        clone.git("pack-refs", "--all")
+    there = Claude(clone, home)
+    assert there.session().status == "completed"
+    there.call("SessionStart", source="resume")
+    there.prompt("and now", n=2)
+    assert there.settled(lambda s: not s.ended).status == "active"
+    assert there.kinds()[:1] == ["start"] and there.kinds().count("start") == 1
+    other = Claude(clone, home, "7f4d1c1e-7a3b-4d57-9a60-2d7f0b1c9e07")
+    other.call("SessionStart", source="startup")
+    assert other.settled().status == "active"
+    assert "resume" not in other.kinds()
 
 
 def test_two_runs_that_end_on_the_same_prompt_both_end(claude: Claude) -> None:
@@ -354,8 +378,15 @@ child(sys.argv[3:])
 """
 
 
-@pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.slow)])
-def test_killed_at_any_point_the_tokens_are_counted_once(claude: Claude, when: str) -> None:
+@pytest.mark.parametrize(
+    ("when", "step"),
+    [
+        ("before", 2),
+        pytest.param("before", 1, marks=pytest.mark.slow),
+        pytest.param("after", 1, marks=pytest.mark.slow),
+    ],
+)
+def test_killed_at_any_point_the_tokens_are_counted_once(claude: Claude, when: str, step: int) -> None:
     claude.prompt()
     claude.settled()
     git_dir = str(claude.repo.path / ".git")
@@ -365,14 +396,15 @@ def test_killed_at_any_point_the_tokens_are_counted_once(claude: Claude, when: s
         argv = [sys.executable, "-c", DYING, str(point), when, *settle]
         return subprocess.run(argv, cwd=claude.repo.path, check=False).returncode
 
-    for point in range(1, 60):
+    points = range(1, 60, step)
+    for point in points:
         with claude.transcript.open("a") as f:
             f.write(record(f"m{point}", 10))
         if run_until(point) == 0:
             break
     assert 8 < point < 59
     run_until(0)
-    assert tokens(claude.session()) == 10 * point
+    assert tokens(claude.session()) == 10 * (points.index(point) + 1)
     assert claude.log() == ""
 
 

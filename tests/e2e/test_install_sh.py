@@ -204,6 +204,8 @@ def test_it_leaves_the_checkout_as_it_was(installed: Home) -> None:
     assert not list(ROOT.glob("*.egg-info"))
 
 
+# a whole installation of its own
+@pytest.mark.slow
 def test_a_prefix_with_spaces_and_a_dollar_works_and_uninstall_leaves_nothing(fresh: Home) -> None:
     before = fresh.files()
     prefix = fresh.path / "my tools, Ada's $HOME"

@@ -37,7 +37,7 @@ def test_every_scenario_runs_and_prints_a_table(name: str, tmp_path: Path) -> No
 
 
 def test_a_run_leaves_nothing_behind(tmp_path: Path) -> None:
-    run("--quick", "--dir", str(tmp_path), "command")
+    run("--quick", "--dir", str(tmp_path), "no-session")
     assert list(tmp_path.iterdir()) == []
 
 

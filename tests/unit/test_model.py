@@ -80,7 +80,12 @@ def test_counts_are_those_of_the_events(events: list[Event]) -> None:
     assert counts.get("tools", 0) == sum(e.kind == "tool" for e in events)
 
 
-@given(st.dictionaries(st.text(max_size=8), st.recursive(st.none() | st.integers() | st.text(), st.lists)))
+KEYS = st.sampled_from([*Session.__dataclass_fields__, "session", "schema"]) | WORDS
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | WORDS
+VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(WORDS, SCALARS, max_size=3)
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=6))
 def test_any_document_is_a_session_of_some_kind(doc: dict[str, Any]) -> None:
     assert isinstance(Session.from_doc(doc).status, str)
 

@@ -232,12 +232,12 @@ def test_twice_the_hostile_text_takes_about_twice_the_time(after: str, part: int
     for unit in HOSTILE[part::4]:
         size = 6_000 if after else 6_000 // len(unit)
         once, twice = (unit + after * size, unit + after * 2 * size) if after else (unit * size, unit * 2 * size)
-        # what is fast at twice the size cannot be slow
-        if _spent(twice, 1) < 0.05:
+        # what is fast at twice the size cannot be slow; a busy machine adds to one round more than to the best of three
+        spent = _spent(twice, 1)
+        if spent < 0.05 or spent <= 3 * _spent(once):
             continue
-        ratios = (_spent(twice) / _spent(once) for _ in range(3))
-        if all(ratio > 3 for ratio in ratios):
-            found[unit[:60]] = _spent(twice)
+        if all(_spent(twice) > 3 * _spent(once) for _ in range(2)):
+            found[unit[:60]] = spent
     assert found == {}
 
 
