@@ -1,7 +1,8 @@
 """What sharing costs beside plain git's transport of the same refs, over a local path.
 
-First contact, a sync with nothing to do, and one session more. Plain git is given the same refspecs; it checks nothing
-of what it gets, writes one ref for each session where we write two, and joins nothing.
+First contact, a sync with nothing to do, one session more, and what the code's own push and fetch cost beside all that
+once the sessions are archived. Plain git is given the same refspecs; it checks nothing of what it gets, writes one ref
+for each session where we write two, and joins nothing.
 """
 
 from __future__ import annotations
@@ -11,40 +12,49 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks import large
 from benchmarks.harness import Command, Failed, Table, Target, Variant, measure, rows
 from benchmarks.world import Repo, World
 
 _SPECS = ("+refs/agent-sessions/*:refs/agent-sessions/*", "+refs/notes/agent-sessions:refs/notes/agent-sessions")
-_ROUNDS = 7
+_CHECKS = "Every batch is read and checked, and each session has a tracking ref beside its own."
 
 
 def sharing(world: World) -> Iterator[Table]:
     """All of it with as many sessions as the scale says, each with ten events and a commit."""
-    count = world.scale.sessions
-    server = Repo(world, world.place("server"))
-    server.path.mkdir(parents=True)
-    server.call("init", "-q", "--bare")
+    count = world.scale.shared
+    server = _bare(world, "server")
     full = _filled(world, server, count)
-    yield _first(world, server, count)
+    yield _first(world, server, f"First fetch of {count:,} sessions, a ref each", count)
     yield _nothing_to_do(world, full, count)
     yield _one_more(world, server, full, count)
+    # all but those that were pushed one by one
+    full.call("config", "agentSession.archiveDays", "90")
+    _run(world, full, "archive")
+    _run(world, full, "sync", "origin")
+    server.call("gc", "-q")
+    left = len(server.call("for-each-ref", "--format=x", "refs/agent-sessions/").split())
+    yield _first(world, server, f"First fetch of {count:,} sessions in archives, {left} refs", left)
+    yield from _beside(world, server, count, left)
+
+
+def _bare(world: World, name: str) -> Repo:
+    server = Repo(world, world.place(name))
+    server.path.mkdir(parents=True)
+    server.call("init", "-q", "--bare")
+    return server
 
 
 def _filled(world: World, server: Repo, count: int) -> Repo:
-    """A clone whose sessions are all on the server."""
-    full = world.repo("full")
+    """A clone whose sessions are all on the server, each with its ref."""
+    size = large.Size(count, 10 * count, count)
+    full = Repo(world, large.repository(world.place("large"), size))
+    full.call("config", "agentSession.archiveDays", "99999")
     full.call("remote", "add", "origin", str(server.path))
-    store = full.store()
-    for n in range(count):
-        session = store.start(goal=f"Goal number {n}", agent="codex", activate=False).id
-        for turn in range(8):
-            store.append(session, "message", {"role": "user", "text": f"Turn {turn} of session {n}: {'word ' * 40}"})
-        full.call("commit", "-q", "--allow-empty", "-m", f"Commit {n}")
-        store.link(session, ["HEAD"])
-    full.call("push", "-q", "origin", "HEAD:refs/heads/main")
-    full.call("gc", "-q")
+    full.call("push", "-q", "origin", "main", "refs/agent-sessions/*:refs/agent-sessions/*")
     _run(world, full, "sync", "origin")
-    server.call("gc", "-q")
+    for repo in (server, full):
+        repo.call("gc", "-q")
     return full
 
 
@@ -78,25 +88,23 @@ class _Fresh:
             raise Failed(f"{found} of {self.count} sessions were fetched")
 
 
-def _first(world: World, server: Repo, count: int) -> Table:
+def _first(world: World, server: Repo, title: str, count: int) -> Table:
     variants = []
     for name in ("git fetch", "git agent-session fetch"):
         fresh = _Fresh(world, server, name.replace(" ", "-"), count)
         ours = name != "git fetch"
         argv = [str(world.launcher), "fetch"] if ours else [world.git, "fetch", "-q", "--no-tags", "origin", *_SPECS]
         variants.append(Variant(name, Command(fresh.repo.path, *argv), fresh.make, fresh.check))
-    times = measure(variants, min(_ROUNDS, world.scale.first_rounds), warm=1)
-    why = "Every batch is read and checked, and each session has a tracking ref beside its own."
+    times = measure(variants, world.scale.shared_rounds, warm=1)
     targets = {"git agent-session fetch": Target(ratio=1.3)}
-    note = f"{count:,} sessions of ten events, into a clone that has none."
-    return Table("First fetch of all sessions", note, rows(times, "git fetch", targets, why))
+    return Table(title, "Into a clone of the code that has none of them.", rows(times, "git fetch", targets, _CHECKS))
 
 
 def _nothing_to_do(world: World, full: Repo, count: int) -> Table:
     plain = Command(full.path, world.git, "fetch", "-q", "--no-tags", "origin", *_SPECS)
     ours = Command(full.path, str(world.launcher), "sync", "origin")
     variants = [Variant("git fetch", plain, plain.enter), Variant("git agent-session sync", ours, ours.enter)]
-    times = measure(variants, world.scale.first_rounds)
+    times = measure(variants, world.scale.shared_rounds)
     targets = {"git agent-session sync": Target(ms=1000)}
     return Table("A sync with nothing to do", f"{count:,} sessions on both sides.", rows(times, "git fetch", targets))
 
@@ -120,9 +128,52 @@ def _one_more(world: World, server: Repo, full: Repo, count: int) -> Table:
             raise Failed(f"{refs[-1]} is not on the server")
 
     variants = [Variant("git push", plain, another, check), Variant("git agent-session push", ours, another, check)]
-    times = measure(variants, world.scale.first_rounds)
+    times = measure(variants, world.scale.shared_rounds)
     why = "Python and its libraries start first."
     targets = {"git agent-session push": Target(ratio=1.5)}
     return Table(
         "Push of one session more", f"{count:,} sessions on both sides.", rows(times, "git push", targets, why)
     )
+
+
+def _beside(world: World, server: Repo, count: int, left: int) -> Iterator[Table]:
+    """The code's own push and fetch, in clones of a server with archived sessions and of one without any."""
+    bare = _bare(world, "bare")
+    bare.call("fetch", "-q", str(server.path), "main:main")
+    places = {"no sessions": bare, "archived sessions": server}
+    clones = {name: _clones(world, name, place) for name, place in places.items()}
+    for name in places:
+        if name != "no sessions":
+            for clone in clones[name]:
+                _run(world, clone, "fetch")
+    note = f"{count:,} sessions in {left} refs, all fetched, beside a repository with the same code and none of them."
+    targets = {"archived sessions": Target(ratio=1.1)}
+    for what in ("push", "fetch"):
+        variants = [_code(world, name, what, *pair) for name, pair in clones.items()]
+        times = measure(variants, 3 * world.scale.shared_rounds)
+        title = f"`git {what}` of one commit of the code, beside archived sessions"
+        yield Table(title, note, rows(times, "no sessions", targets))
+
+
+def _clones(world: World, name: str, server: Repo) -> tuple[Repo, Repo]:
+    pair = []
+    for who in ("here", "there"):
+        clone = Repo(world, world.place(f"{name.replace(' ', '-')}-{who}"))
+        server.call("clone", "-q", "--no-local", "--branch=main", str(server.path), str(clone.path))
+        pair.append(clone)
+    return pair[0], pair[1]
+
+
+def _code(world: World, name: str, what: str, here: Repo, there: Repo) -> Variant:
+    argv = ["push", "-q", "origin", "HEAD:main"] if what == "push" else ["fetch", "-q", "origin"]
+    command = Command(here.path, world.git, *argv)
+    writer = here if what == "push" else there
+
+    def before() -> None:
+        writer.call("pull", "-q", "--ff-only", "origin", "main")
+        writer.call("commit", "-q", "--allow-empty", "-m", "One more")
+        if what == "fetch":
+            there.call("push", "-q", "origin", "HEAD:main")
+        command.enter()
+
+    return Variant(name, command, before)

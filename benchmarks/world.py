@@ -63,9 +63,11 @@ class Scale:
     settle_rounds: int = 15
     api_rounds: int = 300
     source: float = 20.0
+    shared: int = 10_000
+    shared_rounds: int = 5
 
 
-QUICK = Scale(30, 50_000, 12, 5, 200, 4, (10_000, 100_000), 10, 10, 2, 2, 2, 2, 2, 2, 3, 0.1)
+QUICK = Scale(30, 50_000, 12, 5, 200, 4, (10_000, 100_000), 10, 10, 2, 2, 2, 2, 2, 2, 3, 0.1, 12, 1)
 
 
 def seal(home: Path) -> None:
@@ -89,6 +91,8 @@ class World:
         self.git = shutil.which("git") or "git"
         # of real agents, where the user names some
         self.transcripts: tuple[Path, ...] = ()
+        # where the largest repositories are kept, where they are asked for
+        self.large: Path | None = None
         self._number = 0
         self.launcher = launcher or self._install()
 

@@ -160,13 +160,18 @@ def events_in(data: bytes) -> list[Event]:
     """The events of an `events.toml`, in order; raises Malformed when any of it cannot be read."""
     from git_agent_session.model import Event
 
+    try:
+        return [Event.from_dict(row) for row in event_rows(data)]
+    except (ValueError, TypeError, AttributeError) as e:
+        raise Malformed(str(e)) from e
+
+
+def event_rows(data: bytes) -> list[Doc]:
+    """The tables of an `events.toml`, as they stand there and not looked at; raises Malformed."""
     rows = loads(data).get("event", [])
     if not isinstance(rows, list):
         raise Malformed("event is not an array of tables")
-    try:
-        return [Event.from_dict(row) for row in rows]
-    except (ValueError, TypeError, AttributeError) as e:
-        raise Malformed(str(e)) from e
+    return rows
 
 
 def split_blocks(data: bytes) -> Iterator[tuple[bytes, bool]]:

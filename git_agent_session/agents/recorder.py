@@ -104,9 +104,38 @@ def _stored(common_dir: str, session_id: str) -> bool:
         return True
     try:
         with open(os.path.join(common_dir, "packed-refs"), "rb") as f:
-            return f" {ref}\n".encode() in f.read()
+            packed = f.read()
     except OSError:
+        packed = b""
+    return f" {ref}\n".encode() in packed or _archived(common_dir, session_id, packed)
+
+
+def _archived(common_dir: str, session_id: str, packed: bytes) -> bool:
+    """Whether an archive has the session: git is asked where there are archives, at the first word of a session."""
+    prefix = "refs/agent-sessions/archive/"
+    try:
+        refs = {prefix + name for name in os.listdir(os.path.join(common_dir, *prefix.split("/")[:-1]))}
+    except OSError:
+        refs = set()
+    at = packed.find(f" {prefix}".encode())
+    while at >= 0:
+        refs.add(packed[at + 1 : packed.index(b"\n", at)].decode("utf-8", "replace"))
+        at = packed.find(f" {prefix}".encode(), at + 1)
+    months = sorted(ref for ref in refs if ref[len(prefix) :].replace("-", "").isdigit())
+    if not months:
         return False
+    import subprocess
+
+    argv = ("git", "grep", "-q", "-F", "-e", f'{session_id} = "', *months, "--", "sessions.toml")
+    env = {**os.environ, "GIT_DIR": common_dir, "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"}
+    for name in ("GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"):
+        env.pop(name, None)
+    try:
+        quiet = subprocess.DEVNULL
+        done = subprocess.run(argv, env=env, stdin=quiet, stdout=quiet, stderr=quiet, timeout=5, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
 
 
 def _resume(location: Location, agent: str, capture: Capture, session_id: str) -> None:

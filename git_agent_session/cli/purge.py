@@ -28,10 +28,13 @@ BEYOND = "clones and forks of others, and what a forge keeps in its caches, are 
     help="Purge them there too; without a name at the remote that sessions go to.",
 )
 @click.option("--gc", is_flag=True, help="Run `git gc --prune=now`, which deletes all that no ref reaches.")
+@click.option("--forget", is_flag=True, help="Purge nothing: let purged sessions in again when they are fetched.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
 @pass_env
-def command(env: Env, ids: tuple[str, ...], remote: str | None, gc: bool, yes: bool, as_json: bool) -> None:
+def command(
+    env: Env, ids: tuple[str, ...], remote: str | None, gc: bool, forget: bool, yes: bool, as_json: bool
+) -> None:
     """Remove all traces of sessions, for what must not be there.
 
     Refs, what was fetched of them, reflogs, what waits and what was captured go; archives and notes are written anew,
@@ -39,12 +42,18 @@ def command(env: Env, ids: tuple[str, ...], remote: str | None, gc: bool, yes: b
     in two weeks or more: --gc does that now, and takes along every other commit of yours that nothing reaches.
 
     With --remote the same is done there. Archives and notes of the remote are replaced, by force but only where nobody
-    has pushed meanwhile. What others have fetched is theirs.
+    has pushed meanwhile. What others have fetched is theirs; a fetch does not bring it back here, until --forget takes
+    the sessions off the list of those that were purged.
     """
     from git_agent_session.store import purge
     from git_agent_session.sync.removal import Removal
 
     store = env.store
+    if forget:
+        if remote is not None or gc:
+            refuse("--forget goes neither with --remote nor with --gc", "it purges nothing")
+        _forget(env, ids, as_json)
+        return
     there = remote_of(env, remote)
     found = purge.find(store, ids)
     if not yes and not _agreed(env, found, there):
@@ -64,6 +73,19 @@ def command(env: Env, ids: tuple[str, ...], remote: str | None, gc: bool, yes: b
     env.say(BEYOND)
     if there and removed:
         report(env, there, removed, silent=as_json)
+
+
+def _forget(env: Env, ids: tuple[str, ...], as_json: bool) -> None:
+    from git_agent_session.store import lookup, purged
+
+    known = purged.ids(env.store.shared)
+    found = [lookup.expand(text, known) for text in ids]
+    purged.forget(env.store.shared, found)
+    if as_json:
+        env.json({"forgotten": found})
+        return
+    for session_id in found:
+        env.write(f"Session {session_id} may come in again")
 
 
 def _agreed(env: Env, ids: tuple[str, ...], there: Remote | None) -> bool:

@@ -36,28 +36,39 @@ SECONDS = 60.0
 @click.option(
     "--commit-map", metavar="FILE", type=click.Path(), help="Follow the map that git filter-repo has written."
 )
+@click.option("--all", "everywhere", is_flag=True, help="Look at all branches, here and of remotes.")
 @click.option("--interactive", is_flag=True, help="Ask about commits that are only alike.")
 @click.option("--dry-run", is_flag=True, help="Show what would be linked, and link nothing.")
 @json_option
 @pass_env
 def command(
-    env: Env, range: str | None, limit: int, commit_map: str | None, interactive: bool, dry_run: bool, as_json: bool
+    env: Env,
+    range: str | None,
+    limit: int,
+    commit_map: str | None,
+    everywhere: bool,
+    interactive: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Find the sessions of commits that have none.
 
-    It looks at the latest commits that HEAD reaches, or at those of RANGE (such as main..topic), and compares those
-    without a session with all that are linked: copies, and what a rebase or a squash made on a server. Exact matches
-    are linked; what is only alike is offered with --interactive. docs/rewrites.md tells what is found.
+    It looks at the latest commits that HEAD reaches, at those of RANGE (such as main..topic), or with --all at those of
+    every branch, and compares those without a session with all that are linked: copies, and what a rebase or a squash
+    made on a server. Exact matches are linked; what is only alike is offered with --interactive. docs/rewrites.md tells
+    what is found.
     """
-    if commit_map is not None and (range is not None or interactive):
-        refuse("--commit-map goes with no RANGE and not with --interactive", "give it alone, or with --dry-run")
+    if commit_map is not None and (range is not None or interactive or everywhere):
+        refuse("--commit-map goes with no RANGE, not with --all and not with --interactive", "give it alone")
+    if everywhere and range is not None:
+        refuse("--all goes with no RANGE", "leave one of them out")
     if interactive and (as_json or dry_run or not env.can_ask()):
         refuse("--interactive needs a terminal, and goes neither with --json nor with --dry-run", "leave it out")
     with _Run(env) as run:
         if commit_map is not None:
             found = run.map(commit_map, dry_run)
         else:
-            found = run.search(range, limit, dry_run)
+            found = run.all(limit, dry_run) if everywhere else run.search(range, limit, dry_run)
             if interactive:
                 _ask(env, found, run)
     if as_json:
@@ -106,6 +117,17 @@ class _Run:
         if not dry_run:
             found.matches = relink_write.apply(self.repo, found.matches, found.reverts)
         return found
+
+    def all(self, limit: int, dry_run: bool) -> Found:
+        """The same in all branches, each with its own line of history; `limit` for HEAD and for the others together."""
+        from git_agent_session.store import relink_branches
+
+        with _Progress(self.env, "Reading links") as tick:
+            self.index.sync(tick=tick)
+        with _Progress(self.env, "Comparing branches") as tick:
+            return relink_branches.search(
+                self.repo, self.index, most=limit, seconds=SECONDS, dry_run=dry_run, tick=tick
+            )
 
     def map(self, path: str, dry_run: bool) -> Found:
         """Follow a commit map. Raises UsageError when it is none, StorageError when it cannot be read."""

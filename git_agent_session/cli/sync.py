@@ -93,7 +93,7 @@ def selection(env: Env, sessions: tuple[str, ...], since: str | None, mine: bool
     from git_agent_session.sync import Selection
 
     ids = [env.target(s) for s in sessions]
-    known = env.store.ids()
+    known = env.store.ids() if ids else ()
     for session_id in ids:
         if session_id not in known:
             refuse(f"there is no session {session_id} here", "see `git agent-session list`")

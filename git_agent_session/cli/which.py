@@ -20,24 +20,28 @@ def command(env: Env, revision: str, as_json: bool) -> None:
     from git_agent_session.cli.commits import rows
 
     found = env.store.which(revision)
+    reverts = _reverts(env, revision)
     if as_json:
-        env.json([row.to_dict() for w in found for row in rows(env, w.session.id, [w.link])])
-    elif found:
+        told = [row.to_dict() for w in found for row in rows(env, w.session.id, [w.link])]
+        commit = env.store.repo.resolve(revision)
+        env.json([*told, *({"commit": commit, "reverts": old, "sessions": ids} for old, ids in reverts.items())])
+        return
+    if found:
         from git_agent_session.report.commits import sessions_of
 
         env.lines(sessions_of(env.view(shorts=env.store.ids()), found))
     else:
         commit = env.store.repo.resolve(revision)
         env.say(f"commit {commit[:10]} belongs to no session; `git agent-session link {commit[:10]}` links it")
-    if not as_json:
-        _say_reverts(env, revision)
+    for commit, ids in reverts.items():
+        env.write(f"reverts {commit[:10]}, of {', '.join(i[:8] for i in ids)}")
 
 
-def _say_reverts(env: Env, revision: str) -> None:
+def _reverts(env: Env, revision: str) -> dict[str, list[str]]:
+    """The commits that this one takes back, with their sessions."""
     repo = env.store.repo
     if not str(repo.commit_facts(repo.resolve(revision)).get("subject", "")).startswith("Revert"):
-        return
+        return {}
     from git_agent_session.store.relink_write import reverted
 
-    for commit, ids in reverted(repo, revision).items():
-        env.write(f"reverts {commit[:10]}, of {', '.join(i[:8] for i in ids)}")
+    return reverted(repo, revision)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import pygit2
 
@@ -45,7 +46,7 @@ def _at_most(repo: Repository, oid: Tip, kind: int, limit: int, what: str) -> No
     try:
         found, size = repo.raw.odb.read_header(pygit2.Oid(hex=oid))
     except (pygit2.GitError, KeyError, ValueError) as e:
-        raise ValueError(f"{what} is damaged or not there") from e
+        raise repository.Damaged(f"{what} is damaged or not there") from e
     if int(found) != kind:
         raise ValueError(f"{what} is a {_KINDS.get(int(found), 'strange object')}")
     if size > limit:
@@ -60,9 +61,47 @@ _KINDS = {
 }
 
 
-def is_merge(repo: Repository, commit: Tip) -> bool:
-    """Whether a batch joins two chains."""
-    return len(repo.commit_at(commit).parent_ids) > 1
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A commit as it was read: its id, those of its parents, and the files that were asked for and are there."""
+
+    id: Tip
+    parents: tuple[Tip, ...]
+    files: Files
+
+
+def batches(repo: Repository, tip: Tip, until: Tip | None, limits: Mapping[str, int]) -> Iterator[Batch]:
+    """The batches reachable from `tip` and not from `until`, `tip` first, in no order after it.
+
+    Of each the files of `limits` are read (name -> bytes at most), and nothing before its size is known. Raises
+    ValueError for the first that is too large, damaged, or no commit.
+    """
+    if until is not None:
+        check_sizes(repo, tip, limits)
+        for commit in repo.chain(tip, until=until):
+            yield read_batch(repo, commit, limits)
+        return
+    waiting, seen = [tip], {tip}
+    while waiting:
+        batch = read_batch(repo, waiting.pop(), limits)
+        yield batch
+        waiting += (parent for parent in batch.parents if parent not in seen)
+        seen.update(batch.parents)
+
+
+def read_batch(repo: Repository, commit: Tip, limits: Mapping[str, int]) -> Batch:
+    """Read one batch; raises ValueError as `batches`."""
+    _at_most(repo, commit, pygit2.GIT_OBJECT_COMMIT, MAX_COMMIT, "its commit")
+    found = repo.commit_at(commit)
+    _at_most(repo, str(found.tree_id), pygit2.GIT_OBJECT_TREE, MAX_TREE, "its tree")
+    files = {}
+    tree = found.tree
+    for name, limit in limits.items():
+        if name in tree:
+            oid = tree[name].id
+            _at_most(repo, str(oid), pygit2.GIT_OBJECT_BLOB, limit, name)
+            files[name] = bytes(repo.raw.read(oid)[1])
+    return Batch(commit, tuple(map(str, found.parent_ids)), files)
 
 
 def merge_base(repo: Repository, one: Tip, other: Tip) -> Tip | None:

@@ -42,6 +42,10 @@ class Moved(Exception):
     """The ref is no longer where the caller built on: read again and retry."""
 
 
+class Damaged(ValueError):
+    """A git object is damaged or not there."""
+
+
 class Repository:
     """An open repository. Not for use by several threads at once. `raw` is pygit2's, for this package only."""
 
@@ -87,16 +91,17 @@ class Repository:
     def refs(self, prefix: str) -> dict[str, Tip]:
         """All direct refs whose name starts with `prefix`, and where they point."""
         found = {}
-        for reference in self.raw.references.iterator():
+        for reference in self.raw.listall_reference_objects():
             name = reference.name
-            if name.startswith(prefix) and not isinstance(reference.target, str):
-                found[name] = str(reference.target)
+            if name.startswith(prefix) and not isinstance(target := reference.target, str):
+                found[name] = str(target)
         return found
 
-    def sessions(self) -> dict[str, Tip]:
-        """The tips of all sessions by id, those in archives too."""
+    def sessions(self, refs: Mapping[str, Tip] | None = None) -> dict[str, Tip]:
+        """The tips of all sessions by id, those in archives too; `refs` is what `refs` said just now, where known."""
         cut = len(SESSIONS)
-        found = {n[cut:]: tip for n, tip in self.refs(SESSIONS).items() if is_session_id(n[cut:])}
+        seen = self.refs(SESSIONS) if refs is None else refs
+        found = {n[cut:]: tip for n, tip in seen.items() if n.startswith(SESSIONS) and is_session_id(n[cut:])}
         # looked at last: what is being archived is in one of both then; what was reopened counts as it is now
         return {**self.archives.tips(), **found}
 
@@ -319,7 +324,14 @@ def _readable() -> Iterator[None]:
     try:
         yield
     except (pygit2.GitError, KeyError, OSError) as e:
-        raise ValueError(f"a git object is damaged or not there: {one_line(e)}") from e
+        raise Damaged(f"a git object is damaged or not there: {one_line(e)}") from e
+
+
+def _top(location: Location) -> str:
+    """What git wants to be named in safe.directory, quoted for a shell where it must be."""
+    import shlex
+
+    return shlex.quote(os.path.abspath(location.worktree or location.git_dir))
 
 
 def _open(location: Location) -> pygit2.Repository:
@@ -334,7 +346,7 @@ def _open(location: Location) -> pygit2.Repository:
         if "own" in str(e):
             raise UnsupportedRepository(
                 f"git refuses this repository: {one_line(e)}",
-                hint="see safe.directory in git-config(1)",
+                hint=f"if you trust it: git config --global --add safe.directory {_top(location)}",
             ) from e
         raise NotARepository(f"cannot open the repository {location.git_dir}: {one_line(e)}") from e
 

@@ -12,6 +12,7 @@ from git_agent_session.agents.codex_trust import TRUSTED
 
 if TYPE_CHECKING:
     from git_agent_session.agents.settings import Look
+    from git_agent_session.hooks.everywhere import Status as Everywhere
     from git_agent_session.hooks.installer import Status
     from git_agent_session.model import Doc, Session
     from git_agent_session.report.unlinked import Unlinked
@@ -66,7 +67,10 @@ class AgentState:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All that was found; `hooks` is None outside a repository, and where git would not tell."""
+    """All that was found; `hooks` is None outside a repository, and where git would not tell.
+
+    `everywhere` is the install for all repositories of the user, None where git would not tell of it.
+    """
 
     hooks: Status | None
     agents: tuple[AgentState, ...]
@@ -75,6 +79,7 @@ class Diagnosis:
     torn: tuple[str, ...] = ()
     idle: tuple[Session, ...] = ()
     unlinked: tuple[Unlinked, ...] = ()
+    everywhere: Everywhere | None = None
 
     @property
     def broken(self) -> bool:
@@ -88,6 +93,7 @@ class Diagnosis:
             "broken": [str(f) for f in self.findings if f.broken],
             "advice": [str(f) for f in self.findings if not f.broken],
             **({"hooks": self.hooks.to_dict()} if self.hooks is not None else {}),
+            **({"everywhere": self.everywhere.to_dict()} if self.everywhere is not None else {}),
             "agents": [agent.to_dict() for agent in self.agents],
             "hook_log": {"lines": self.log[0], **({"last": self.log[1]} if self.log[1] else {})},
             "torn": list(self.torn),
@@ -98,7 +104,7 @@ class Diagnosis:
 
 def lines(view: View, found: Diagnosis) -> list[str]:
     """The diagnosis for people."""
-    out = [_hooks_line(view, found), "", *_agents(view, found.agents)]
+    out = [_hooks_line(view, found), *_everywhere_line(view, found), "", *_agents(view, found.agents)]
     for title, broken in (("Broken:", True), ("Could be better:", False)):
         told = [f for f in found.findings if f.broken is broken]
         texts = [line for f in told for line in (f.text, *([f"  ({f.todo})"] if f.todo else []))]
@@ -129,6 +135,17 @@ def _hooks_line(view: View, found: Diagnosis) -> str:
     if found.hooks.problems:
         return f"Git hooks: {view.status('failed', 'installed, but see below')}"
     return f"Git hooks: {view.status('active', 'installed')}"
+
+
+def _everywhere_line(view: View, found: Diagnosis) -> Iterable[str]:
+    """One line where `install --global` was run, whether or not it is in order."""
+    state = found.everywhere
+    if state is None or (state.mode is None and not state.problems):
+        return
+    if state.problems:
+        yield f"For all repositories: {view.status('failed', 'installed, but see below')}"
+    else:
+        yield f"For all repositories: {view.status('active', 'installed')} ({state.mode})"
 
 
 def _agents(view: View, agents: Iterable[AgentState]) -> list[str]:

@@ -15,7 +15,7 @@ from git_agent_session.agents import registry, settings, settings_trust
 from git_agent_session.agents.recorder import LOG, LOG_BYTES
 from git_agent_session.agents.settings_place import Place
 from git_agent_session.errors import AgentSessionError
-from git_agent_session.hooks import installer
+from git_agent_session.hooks import everywhere, installer
 from git_agent_session.ids import timestamp
 from git_agent_session.model import ACTIVE, Session
 from git_agent_session.report.doctor import AgentState, Diagnosis, Finding
@@ -46,9 +46,10 @@ def examine(store: Store | None, env: Mapping[str, str], start: str | None, *, l
     agents = _agents(location, sessions, env)
     used = bool(sessions) or any(agent.enabled for agent in agents)
     hooks = _hooks(start, findings, used=used) if store is not None else None
+    found_everywhere = _everywhere(findings)
     findings += _advice(agents, inside=location is not None)
     if store is None or location is None:
-        return Diagnosis(None, tuple(agents), tuple(findings))
+        return Diagnosis(None, tuple(agents), tuple(findings), everywhere=found_everywhere)
     log = _log(location.shared)
     torn = journal.torn_files(location.shared)
     findings += [Finding(True, error.line()) for error in store.broken]
@@ -57,7 +58,8 @@ def examine(store: Store | None, env: Mapping[str, str], start: str | None, *, l
     idle = _idle(sessions)
     since = min([in_use_since(location.shared), *(_epoch(s.started_at) for s in sessions)])
     lost = tuple(unlinked(store, limit=limit, since=since))
-    return Diagnosis(hooks, tuple(agents), tuple(findings), log, tuple(torn), tuple(idle), lost)
+    left = (log, tuple(torn), tuple(idle), lost)
+    return Diagnosis(hooks, tuple(agents), tuple(findings), *left, everywhere=found_everywhere)
 
 
 def mend(store: Store, start: str | None, *, dry_run: bool = False) -> list[Repair]:
@@ -97,6 +99,18 @@ def _hooks(start: str | None, findings: list[Finding], *, used: bool) -> install
     findings += [Finding(True, f"git hooks: {p}", "`git agent-session install`") for p in found.problems]
     if not found.installed and not found.problems:
         findings.append(Finding(used, "without git hooks commits are not linked", "`git agent-session install`"))
+    return found
+
+
+def _everywhere(findings: list[Finding]) -> everywhere.Status | None:
+    """How `install --global` stands; what is wrong with it is broken only where it was asked for."""
+    try:
+        found = everywhere.status()
+    except AgentSessionError as e:
+        findings.append(Finding(False, f"git hooks for all repositories: {e.line()}"))
+        return None
+    todo = "`git agent-session install --global`"
+    findings += [Finding(True, f"git hooks for all repositories: {p}", todo) for p in found.problems]
     return found
 
 

@@ -13,6 +13,8 @@ nowhere else.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +28,7 @@ from git_agent_session.git import archives, joining
 from git_agent_session.git.archives import ARCHIVES, INDEX, index_text, is_month
 from git_agent_session.git.repository import SESSIONS, Moved, Repository
 from git_agent_session.ids import is_session_id, timestamp
-from git_agent_session.store import union
+from git_agent_session.store import checking, purged, union
 
 if TYPE_CHECKING:
     from git_agent_session.model import Doc, Session
@@ -68,9 +70,44 @@ def days(repo: Repository) -> int:
     return int(text) if text.isdecimal() and len(text) < 7 else DAYS
 
 
-def due(repo: Repository) -> bool:
-    """True where so many sessions have refs that they slow git down."""
-    return len(_refs(repo)) > MOST_REFS
+def due(repo: Repository, refs: Mapping[str, str] | None = None) -> bool:
+    """True where so many sessions have refs that they slow git down; `refs` is what `Repository.refs` said, if known.
+
+    Where it was looked at today already, and there are hardly more by now, once more would find nothing.
+    """
+    count = len(_refs(repo, refs))
+    if count <= MOST_REFS:
+        return False
+    day, _, before = _looked(repo).partition(" ")
+    return day != _today() or not before.isdecimal() or count > int(before) + MOST_REFS // 10
+
+
+def automatic(store: Reader, refs: Mapping[str, str]) -> bool:
+    """Archive what is old enough where it is `due`; True when any ref has moved. Raises StorageError."""
+    if not due(store.repo, refs):
+        return False
+    moved = bool(run(store))
+    count = len(_refs(store.repo, None if moved else refs))
+    with contextlib.suppress(OSError):
+        os.makedirs(os.path.dirname(_mark(store.repo)), mode=0o700, exist_ok=True)
+        live.replace(_mark(store.repo), f"{_today()} {count}\n")
+    return moved
+
+
+def _looked(repo: Repository) -> str:
+    try:
+        with open(_mark(repo), encoding="ascii", errors="replace") as f:
+            return f.read(100).strip()
+    except OSError:
+        return ""
+
+
+def _mark(repo: Repository) -> str:
+    return os.path.join(repo.location.shared, "sync", "archived")
+
+
+def _today() -> str:
+    return timestamp()[:10]
 
 
 def run(store: Reader, *, older_than: int | None = None, dry_run: bool = False) -> list[Archived]:
@@ -107,9 +144,10 @@ def _chosen(store: Reader, older_than: int) -> dict[str, list[tuple[Session, str
     return found
 
 
-def _refs(repo: Repository) -> Tips:
+def _refs(repo: Repository, refs: Mapping[str, str] | None = None) -> Tips:
     cut = len(SESSIONS)
-    return {name[cut:]: tip for name, tip in repo.refs(SESSIONS).items() if is_session_id(name[cut:])}
+    rows = (repo.refs(SESSIONS) if refs is None else refs).items()
+    return {name[cut:]: tip for name, tip in rows if name.startswith(SESSIONS) and is_session_id(name[cut:])}
 
 
 def add(repo: Repository, month: str, tips: Mapping[str, str]) -> str:
@@ -196,16 +234,22 @@ def merge(repo: Repository, month: str, ours: str | None, theirs: str) -> str:
 
     To be called for a fetched archive that continues ours, too: no session of ours goes. Of two tips of one session
     the one that has the other counts, of two that have diverged their join, or ours where theirs cannot be read. What
-    theirs names and does not keep is left out. Raises StorageError when either archive is none.
+    theirs names and does not keep is left out, and what was purged here: of an archive that has such a session the
+    others come in, and it is not continued (see `barred`). Raises StorageError when either archive is none, or theirs
+    has nothing but what was purged.
     """
     if ours == theirs:
         return theirs
     mine, kept = _read(repo, month, ours) if ours else ({}, set())
     named, theirs_kept = _read(repo, month, theirs)
     other = {i: tip for i, tip in named.items() if tip in theirs_kept}
+    gone = purged.ids(repo.location.shared) & named.keys()
     whole = dict(mine)
     for session_id, tip in other.items():
-        whole[session_id] = _joined(repo, session_id, whole.get(session_id), tip)
+        if session_id not in gone:
+            whole[session_id] = _joined(repo, session_id, whole.get(session_id), tip)
+    if gone:
+        return _beside(repo, month, ours, {i: t for i, t in whole.items() if mine.get(i) != t}, mine)
     if named == whole and (ours is None or repo.descends(theirs, ours)):
         return theirs
     if ours and mine == whole and repo.descends(ours, theirs):
@@ -213,6 +257,29 @@ def merge(repo: Repository, month: str, ours: str | None, theirs: str) -> str:
     more = sorted(set(whole.values()) - kept - theirs_kept)
     parents = [*([ours] if ours else []), theirs, *more]
     return joining.write_joining(repo, {INDEX: index_text(whole)}, parents, "merge archives")
+
+
+def barred(repo: Repository, theirs: str) -> str:
+    """Why a fetched archive cannot be joined as it is: it has sessions that were purged here; "" where it has none."""
+    try:
+        gone = purged.ids(repo.location.shared) & repo.archives.index(theirs).keys()
+    except ValueError:
+        return ""
+    if not gone:
+        return ""
+    some = min(gone)[:8] + (f" and {len(gone) - 1} more" if len(gone) > 1 else "")
+    return (
+        f"it has session {some}, which was purged here and is left out; `git agent-session purge ID --remote` takes it "
+        "out there, `purge --forget ID` lets it in again"
+    )
+
+
+def _beside(repo: Repository, month: str, ours: str | None, fresh: Mapping[str, str], mine: Mapping[str, str]) -> str:
+    if fresh:
+        return _chain(repo, fresh, mine, ours)
+    if ours is None:
+        raise StorageError(f"the archive {month} has nothing but what was purged here", hint="see `purge --forget`")
+    return ours
 
 
 def _read(repo: Repository, month: str, tip: str) -> tuple[Tips, set[str]]:
@@ -229,7 +296,7 @@ def _joined(repo: Repository, session_id: str, ours: str | None, theirs: str) ->
     if repo.descends(ours, theirs):
         return ours
     try:
-        union.check(repo, session_id, theirs, ours)
+        checking.check(repo, session_id, theirs, ours)
         return union.join(repo, session_id, (ours, theirs))
     except AgentSessionError:
         return ours
@@ -241,7 +308,10 @@ def reconcile(repo: Repository) -> list[str]:
     A ref whose session stands in an archive at the same tip, or at one that has it, goes. Where both have diverged the
     ref gets their join. A session that waits, or is open, keeps its ref. Raises StorageError.
     """
-    archived, refs = repo.archives.tips(), _refs(repo)
+    archived = repo.archives.tips()
+    if not archived:
+        return []
+    refs = _refs(repo)
     both = {i: tip for i, tip in refs.items() if i in archived}
     if not both:
         return []

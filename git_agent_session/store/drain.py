@@ -122,19 +122,24 @@ def read_state(repo: Repository, session_id: str, tip: str) -> Doc:
     """The document of `session.toml` at `tip`, made sane; raises BrokenSession when it cannot be read."""
     try:
         data = repo.files(tip, "session.toml", limit=4 * 1024 * 1024)["session.toml"]
-        doc = codec.loads(data)
-        schema = doc.get("schema")
-        if doc.get("id") != session_id or type(schema) is not int or schema < 1:
-            raise ValueError("it is not the state of this session")
-        if schema > SCHEMA:
-            raise ValueError(f"its schema is newer than {SCHEMA}, the one that this version knows")
-        return bounds.sane(doc)
+        return state_in(data, session_id)
     except (KeyError, ValueError) as e:
         what = "it has no session.toml" if isinstance(e, KeyError) else str(e)
         raise BrokenSession(
             f"session {session_id[:8]} cannot be read: {what}",
             hint=f"`git log refs/agent-sessions/{session_id[:8]}*` shows earlier states; other sessions still work",
         ) from e
+
+
+def state_in(data: bytes, session_id: str) -> Doc:
+    """The state in a `session.toml`, made sane; raises ValueError for what is no state of this session."""
+    doc = codec.loads(data)
+    schema = doc.get("schema")
+    if doc.get("id") != session_id or type(schema) is not int or schema < 1:
+        raise ValueError("it is not the state of this session")
+    if schema > SCHEMA:
+        raise ValueError(f"its schema is newer than {SCHEMA}, the one that this version knows")
+    return bounds.sane(doc)
 
 
 def _clocked(repo: Repository, events: list[Event], clock: int) -> list[Event]:

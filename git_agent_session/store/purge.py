@@ -2,7 +2,8 @@
 
 `delete` takes a session off the lists; here the archive and the notes also get a history in which it never was, and
 what lies beside the refs goes: reflogs, tracking refs, files, indexes. The objects themselves are git's to collect,
-which `collect` asks for. What others have fetched is out of reach.
+which `collect` asks for. What others have fetched is out of reach; but what they send comes in here no more, until
+somebody says so (`purged`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from git_agent_session.git.archives import ARCHIVES, INDEX
 from git_agent_session.git.repository import SESSIONS, Moved, Repository
 from git_agent_session.git.run import run
 from git_agent_session.ids import is_session_id
-from git_agent_session.store import archive, links, sweep
+from git_agent_session.store import archive, links, purged, sweep
 
 if TYPE_CHECKING:
     from git_agent_session.model import Doc
@@ -64,11 +65,13 @@ class Purged:
 def find(store: Store, texts: Iterable[str]) -> tuple[str, ...]:
     """The ids that `texts` name. Raises SessionNotFound for a session of which nothing is here, AmbiguousSession."""
     known = set(store.repo.sessions())
+    before = purged.ids(store.shared)
     found = []
     for text in texts:
-        session_id = store.resolve(text)
+        session_id = text if text in before else store.resolve(text)
         tracked = any(name.endswith(f"/{session_id}") for name in store.repo.refs(TRACKING))
-        if session_id not in known and not tracked and not sweep.files(store.repo.location, session_id):
+        here = session_id in known or tracked or session_id in before
+        if not here and not sweep.files(store.repo.location, session_id):
             raise SessionNotFound(f"nothing is here of session {session_id}", hint="see `git agent-session list`")
         found.append(session_id)
     return tuple(dict.fromkeys(found))
@@ -77,9 +80,11 @@ def find(store: Store, texts: Iterable[str]) -> tuple[str, ...]:
 def purge(store: Store, ids: Sequence[str]) -> Purged:
     """Take all traces of sessions out of this repository, but for the objects that git has yet to collect.
 
-    Nothing that waits in a journal is written into git first. Raises StorageError; called again, it goes on.
+    Nothing that waits in a journal is written into git first, and no fetch brings any of it back. Raises StorageError;
+    called again, it goes on.
     """
     repo = store.repo
+    purged.remember(store.shared, ids)
     tips = _tips(repo, ids)
     gone: list[str] = []
     files = 0

@@ -101,7 +101,7 @@ class Reader:
     ) -> None:
         self.repo = repo
         self.env = env if env is not None else {}
-        self._excerpts = excerpts
+        self.excerpts = excerpts
         self._cache: dict[str, tuple[str, Session]] | None = None
         self._states: dict[str, _Known] = {}
         self.broken: list[BrokenSession] = []
@@ -220,7 +220,7 @@ class Reader:
     def _committed(self) -> dict[str, Session]:
         tips = self.repo.sessions()
         if self._cache is None:
-            rows = self._excerpts.load() if self._excerpts else {}
+            rows = self.excerpts.load() if self.excerpts else {}
             self._cache = {i: (tip, Session.from_doc(doc)) for i, (tip, doc) in rows.items()}
         cache = self._cache
         fresh: dict[str, tuple[str, Doc]] = {}
@@ -238,8 +238,8 @@ class Reader:
         gone = cache.keys() - tips.keys()
         for session_id in gone:
             del cache[session_id]
-        if self._excerpts and (fresh or gone):
-            self._excerpts.save(fresh, gone)
+        if self.excerpts and (fresh or gone):
+            self.excerpts.save(fresh, gone)
         return {i: session for i, (_, session) in cache.items()}
 
     def _report(self, error: BrokenSession) -> None:

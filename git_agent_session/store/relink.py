@@ -194,7 +194,11 @@ class Finder:
             self._near(commit, rows, "the same patch, and more than one commit it may come from", found)
             return []
         step = self.reflog.step(commit.id)
-        if step is not None and step.kind == COMMIT:
+        if step is not None and step.kind in (COMMIT, AMEND):
+            # made here, from what was here: two people may well write the same line
+            if not any(self._has(row) for row in chosen):
+                self._near(commit, chosen, "the same patch as a commit that is not here", found)
+                return []
             return self._claims(chosen, "copy")
         moved = step is None or step.kind != COPY
         return self._claims(chosen, step.operation if step else "rebase", commit if moved else None)

@@ -15,13 +15,14 @@ from git_agent_session.git import notes
 from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.git.run import run
 from git_agent_session.ids import is_object_id, timestamp
-from git_agent_session.model import Doc, Event, Session
+from git_agent_session.model import Doc, Event, Session, State, fold
 from git_agent_session.store import drain as draining
 from git_agent_session.store import links, patches
 from git_agent_session.store.patches import Facts
 from git_agent_session.store.relink import Claim, Finder, Match, Revert
 from git_agent_session.store.relink_index import Index
-from git_agent_session.store.relink_reflog import BROUGHT, COMMIT, COPY, PICK, Reflog, Step
+from git_agent_session.store.relink_reflog import AMEND, BROUGHT, COMMIT, COPY, PICK, Reflog, Step
+from git_agent_session.store.seen import Seen
 
 # what a reader may spend on what is new; the rest is left to the next one, or to `relink`
 MOST = 200
@@ -44,7 +45,8 @@ def apply(repo: Repository, matches: Iterable[Match], reverts: Iterable[Revert] 
     written = []
     for match in matches:
         there = sessions_of(repo, match.commit)
-        claims = tuple(c for c in match.claims if c.session_id not in there)
+        held = confirmed(repo, match.commit, there)
+        claims = tuple(c for c in match.claims if c.session_id not in held)
         for claim in claims:
             events.setdefault(claim.session_id, []).extend(_events(repo, match.commit, claim, at))
             edit = links.Edit(claim.session_id, True, _agent(repo, claim.session_id), not there and claim is claims[0])
@@ -93,6 +95,24 @@ def sessions_of(repo: Repository, commit: str) -> set[str]:
     except OSError:
         return found
     return found | {name[:36] for name in names if name[36:] == f".{commit}.toml"}
+
+
+def confirmed(repo: Repository, commit: str, ids: Iterable[str]) -> set[str]:
+    """Those of the sessions `ids` whose events link a commit. Git copies notes, and tells nobody."""
+    found = set()
+    for session_id in ids:
+        pending = journal.read(repo.location.shared, session_id).events
+        tip = repo.tip(SESSIONS + session_id)
+        try:
+            seen = Seen.load(repo.location.shared, repo, session_id, tip)
+        except AgentSessionError:
+            found.add(session_id)  # what cannot be read is left as it is
+            continue
+        known = seen.links()
+        waiting = draining.unseen(pending, seen.ids)
+        if commit in (fold(session_id, waiting, State(None, known)).links if waiting else known):
+            found.add(session_id)
+    return found
 
 
 def reverted(repo: Repository, revision: str) -> dict[str, list[str]]:
@@ -211,7 +231,13 @@ def _new(repo: Repository, steps: Sequence[Step], most: int) -> tuple[list[Facts
             brought += _brought(repo, step, most - len(brought)) if len(brought) < most else []
         elif step.made and step.new not in replaced and (head is not None and _may_count(repo, step, head)):
             has = sessions_of(repo, step.new)
-            if not has or _is_copy(repo, step):
+            if has and step.kind in (PICK, AMEND):
+                # where no session was ever opened the hook keeps nothing, and git has copied the note all the same
+                noted, has = has, confirmed(repo, step.new, has)
+                wanted = has != noted
+            else:
+                wanted = not has or _is_copy(repo, step)
+            if wanted:
                 found[step.new] = has
     for commit in brought:
         if commit not in found and not sessions_of(repo, commit):

@@ -147,7 +147,7 @@ class Repairs:
 
     def derived(self, sessions: Mapping[str, Session]) -> Iterator[Repair]:
         """What is remembered of sessions, where it disagrees with their refs or they are gone."""
-        known = [name for name in _listed(os.path.join(self.shared, "seen")) if is_session_id(name)]
+        known = [name for name in live.listed(os.path.join(self.shared, "seen")) if is_session_id(name)]
         wrong = [i for i in known if i not in sessions or not self._agrees(i)]
         for session_id in wrong:
             yield self._removed("seen", f"what was remembered of {session_id[:8]}", self._path("seen", session_id))
@@ -168,7 +168,7 @@ class Repairs:
         import json
 
         tips = self.repo.sessions()
-        excerpts = self.store._excerpts
+        excerpts = self.store.excerpts
         found = []
         for session_id, (tip, doc) in (excerpts.load() if excerpts else {}).items():
             if session_id not in sessions or tips.get(session_id) != tip:
@@ -232,7 +232,7 @@ class Repairs:
         limit = timestamp(max(0, time.time_ns() - evidence.window_seconds(self.repo) * 1_000_000_000))
         for private in sweep.privates(self.repo.location):
             folder = os.path.join(private, evidence.FOLDER)
-            for name in _listed(folder):
+            for name in live.listed(folder):
                 session_id = name.partition(".")[2]
                 if not name.startswith((evidence.TOUCHED, evidence.HEAD)) or not is_session_id(session_id):
                     continue
@@ -304,13 +304,6 @@ def _one_primary(text: str, wanted: Iterable[links.Edit], sessions: Mapping[str,
         return []
     first = min(some, key=lambda n: (sessions[n.session_id].started_at, n.session_id))
     return [links.Edit(first.session_id, True, first.agent, True)]
-
-
-def _listed(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []
 
 
 def _is_stale(path: str) -> bool:

@@ -19,7 +19,8 @@ from git_agent_session.git.repository import Repository
 from git_agent_session.model import Event, Link, fold
 from git_agent_session.store.order import in_order
 
-LINKING = ("commit", "unlink", "rewrite")
+# `lines` says more of a link: read with them, it costs no second way through the chain
+LINKING = ("commit", "unlink", "rewrite", "lines")
 
 
 class Seen:

@@ -17,7 +17,7 @@ from git_agent_session.errors import AgentSessionError, BrokenSession, SessionNo
 from git_agent_session.git.repository import SESSIONS, Moved, Repository
 from git_agent_session.ids import timestamp
 from git_agent_session.model import Session
-from git_agent_session.store import archive, links
+from git_agent_session.store import archive, left_open, links
 
 if TYPE_CHECKING:
     from git_agent_session.git.discover import Location
@@ -48,6 +48,7 @@ def delete(store: Store, session_id: str, *, archived: bool = True) -> Session:
     drop_ref(repo, session_id)
     if archived:
         archive.forget(repo, [session_id])
+    left_open.forget(store.shared, session_id)
     for path in files(repo.location, session_id):
         with contextlib.suppress(OSError):
             os.unlink(path)
@@ -101,28 +102,40 @@ def files(location: Location, session_id: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """A session that was swept, as it was before, and what became of it: `abandoned` or `deleted`."""
+    """A session that was swept, as it was before, and what became of it: `abandoned` or `deleted`.
+
+    `reason` says why one is closed however young it is: it was left open by a crash.
+    """
 
     session: Session
     action: str
+    reason: str = ""
 
     def to_dict(self) -> Doc:
         """For `--json`."""
         found = {"session": self.session.id, "action": self.action, "status": self.session.status}
-        return {**found, "updated_at": self.session.updated_at}
+        found["updated_at"] = self.session.updated_at
+        return {**found, **({"reason": self.reason} if self.reason else {})}
 
 
-def due(store: Store, *, hours: float, statuses: Sequence[str] = (), deletes: bool = False) -> list[Swept]:
+def due(
+    store: Store, *, hours: float | None = None, statuses: Sequence[str] = (), deletes: bool = False
+) -> list[Swept]:
     """What `sweep` would do: open sessions without an event for `hours`, with `deletes` those that have ended too.
 
-    `statuses` names those to look at; none: all. The one that has waited longest comes first.
+    Those that a crash left open, as far as that is known (`left_open.why`), are closed whatever their age, and with
+    `hours` None only they. `statuses` names those to look at; none: all. The one that has waited longest comes first.
     """
-    limit = timestamp(max(0, time.time_ns() - int(hours * 3600e9)))
+    limit = timestamp(max(0, time.time_ns() - int(hours * 3600e9))) if hours is not None else ""
     found = []
     for session in store.list():
-        if session.updated_at > limit or (statuses and session.status not in statuses):
+        if statuses and session.status not in statuses:
             continue
-        if not session.ended:
+        if reason := left_open.why(store.shared, session):
+            found.append(Swept(session, CLOSED, reason))
+        elif session.updated_at > limit:
+            continue
+        elif not session.ended:
             found.append(Swept(session, CLOSED))
         elif deletes:
             found.append(Swept(session, DELETED))
@@ -142,7 +155,9 @@ def sweep(store: Store, chosen: Iterable[Swept]) -> tuple[list[Swept], list[Agen
             if now.updated_at != swept.session.updated_at or now.status != swept.session.status:
                 continue
             if swept.action == CLOSED:
-                store.end(now.id, status="abandoned", message=f"no event since {now.updated_at}")
+                reason = f"left open by a crash: {swept.reason}" if swept.reason else ""
+                store.end(now.id, status=CLOSED, message=reason or f"no event since {now.updated_at}")
+                left_open.forget(store.shared, now.id)
             else:
                 delete(store, now.id, archived=False)
             done.append(swept)

@@ -12,29 +12,23 @@ import contextlib
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from git_agent_session import codec
-from git_agent_session.errors import AgentSessionError, BrokenSession, StorageError
+from git_agent_session.errors import AgentSessionError, StorageError
 from git_agent_session.git import joining
 from git_agent_session.git.repository import SESSIONS, Moved, Repository
-from git_agent_session.model import Event, Session, fold
-from git_agent_session.store.drain import read_state
+from git_agent_session.model import Event, fold
+from git_agent_session.store import checking
+from git_agent_session.store.checking import Checked, check
 from git_agent_session.store.order import in_order
-from git_agent_session.store.seen import LINKING, chain_events
+from git_agent_session.store.seen import chain_events
 
 NEW, UPDATED, MERGED, SAME, AHEAD, BROKEN = "new", "updated", "merged", "up-to-date", "ahead", "broken"
 
-# no honest clock comes near; above it there would be no room for the events that follow
-MAX_CLOCK = 2**52
-MAX_STATE = 4 * 1024 * 1024
-# tables or arrays in one batch: each takes a hundred times the memory of its bracket
-MAX_TABLES = 1_000_000
 _CHUNK = 1000
 _DEADLINE_SECONDS = 30.0
-
-_LIMITS = {"session.toml": MAX_STATE, "events.toml": codec.MAX_DOCUMENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,90 +47,35 @@ class Taken:
     error: AgentSessionError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    theirs: str
-    ours: str | None
-    linking: tuple[Event, ...]
-    agent: str
-    joins: bool
-
-
-def take(
-    repo: Repository, fetched: Mapping[str, str], *, done: Callable[[int], object] | None = None
-) -> Iterator[Taken]:
-    """Take in fetched tips (session id -> tip), each by itself; `done` is told how many were looked at so far.
+def take(repo: Repository, fetched: Mapping[str, str], local: Mapping[str, str]) -> Iterator[Taken]:
+    """Take in fetched tips (session id -> tip), each by itself; `local` is what `Repository.sessions` said just now.
 
     One that cannot be read, or would not fit, comes back as `broken` with its error. Raises nothing for a session.
     """
-    local = repo.sessions()
-    ready: dict[str, _Checked] = {}
-    for n, (session_id, theirs) in enumerate(fetched.items(), 1):
-        if done is not None:
-            done(n)
+    ready: dict[str, Checked] = {}
+    fresh: dict[str, str] = {}
+    for session_id, theirs in fetched.items():
         ours = local.get(session_id)
         if theirs == ours:
             yield Taken(session_id, SAME, theirs)
-            continue
-        try:
-            if ours and repo.descends(ours, theirs):
-                yield Taken(session_id, AHEAD, ours)
-                continue
-            checked = check(repo, session_id, theirs, ours)
-        except AgentSessionError as e:
-            yield Taken(session_id, BROKEN, ours or "", error=e)
-            continue
-        if ours and not repo.descends(theirs, ours):
-            yield _joined(repo, session_id, theirs)
+        elif ours is None:
+            fresh[session_id] = theirs
+        elif repo.descends(ours, theirs):
+            yield Taken(session_id, AHEAD, ours)
         else:
-            ready[session_id] = checked
+            yield _joined(repo, session_id, theirs)
+    for session_id, found in checking.checked(repo, fresh):
+        if isinstance(found, AgentSessionError):
+            yield Taken(session_id, BROKEN, error=found)
+            continue
+        ready[session_id] = found
         if len(ready) >= _CHUNK:
             yield from _forward(repo, ready)
             ready = {}
     yield from _forward(repo, ready)
 
 
-def check(repo: Repository, session_id: str, theirs: str, ours: str | None) -> _Checked:
-    """Read every batch of `theirs` that `ours` does not have. Raises BrokenSession when any cannot be taken in."""
-    try:
-        joining.check_sizes(repo, theirs, _LIMITS)
-        state = read_state(repo, session_id, theirs)
-        linking: list[Event] = []
-        highest, joins = 0, False
-        for batch in repo.chain(theirs, until=ours):
-            joining.check_sizes(repo, batch, _LIMITS)
-            joins = joins or joining.is_merge(repo, batch)
-            for event in _events(repo, batch):
-                highest = max(highest, event.clock)
-                if event.kind in LINKING:
-                    linking.append(event)
-    except ValueError as e:
-        raise _broken(session_id, str(e)) from e
-    if highest > MAX_CLOCK or state.get("clock", 0) > MAX_CLOCK:
-        raise _broken(session_id, f"its clock leaves no room ({max(highest, state.get('clock', 0))})")
-    if highest > state.get("clock", 0):
-        raise _broken(session_id, "its state is older than its events")
-    return _Checked(theirs, ours, tuple(linking), Session.from_doc(state).agent.type, joins)
-
-
-def _events(repo: Repository, batch: str) -> list[Event]:
-    data = repo.files(batch, "events.toml").get("events.toml", b"")
-    if data.count(b"{") > MAX_TABLES or data.count(b"[") > 2 * MAX_TABLES:
-        raise ValueError(f"events.toml of batch {batch[:10]} has more than {MAX_TABLES} tables")
-    try:
-        return codec.events_in(data)
-    except (ValueError, RecursionError) as e:
-        raise ValueError(f"events.toml of batch {batch[:10]} cannot be read: {e}") from e
-
-
-def _broken(session_id: str, why: str) -> BrokenSession:
-    return BrokenSession(
-        f"session {session_id[:8]} of the remote is not taken in: {why}",
-        hint="tell whoever pushed it; the other sessions are not affected",
-    )
-
-
-def _forward(repo: Repository, ready: Mapping[str, _Checked]) -> Iterator[Taken]:
+def _forward(repo: Repository, ready: Mapping[str, Checked]) -> Iterator[Taken]:
     """Move refs that only go forward, all at once where nobody writes meanwhile."""
     if not ready:
         return

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from git_agent_session.git import notes
 from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.ids import is_session_id
+from git_agent_session.store import purged
 from git_agent_session.store.reader import Reader
 from git_agent_session.sync.remote import Remote
 
@@ -65,17 +66,25 @@ class Plan:
     apart: Mapping[str, str]
 
 
-def outgoing(repo: Repository, remote: Remote, ids: set[str] | None, *, seen: bool = True) -> Plan:
+def outgoing(
+    repo: Repository, remote: Remote, ids: set[str] | None, refs: Mapping[str, str], *, seen: bool = True
+) -> Plan:
     """What of the sessions `ids` (None: all), of the archives and of the notes the remote lacks.
 
-    Without `seen` the tracking refs are not believed: all is offered, and the remote tells.
+    `refs` are our refs and the tracking refs as they are (`Repository.refs`).
+    Without `seen` the tracking refs are not believed: all is offered, and the remote tells. Where sessions were chosen,
+    only archives go whose sessions all were; of those asked for by name (not `seen`) one that is archived goes by a ref
+    of its own. What was purged here goes nowhere.
     """
     send: dict[str, str] = {}
     same: list[str] = []
     apart: dict[str, str] = {}
-    theirs = repo.refs(remote.tracking) if seen else {}
-    for ref, tip in _ours(repo, ids).items():
-        known = repo.tip(remote.notes) if ref == notes.REF else theirs.get(remote.tracking + ref[len(SESSIONS) :])
+    tracking = remote.tracking
+    ours = _ours(repo, ids, refs)
+    if ids is not None and not seen:
+        ours |= _alone(repo, ids, ours)
+    for ref, tip in ours.items():
+        known = repo.tip(remote.notes) if ref == notes.REF else refs.get(tracking + ref[len(SESSIONS) :])
         if seen and known == tip:
             same.append(ref)
         elif not seen or known is None or repo.descends(tip, known):
@@ -87,17 +96,39 @@ def outgoing(repo: Repository, remote: Remote, ids: set[str] | None, *, seen: bo
     return Plan(send, same, apart)
 
 
-def _ours(repo: Repository, ids: set[str] | None) -> dict[str, str]:
+def _ours(repo: Repository, ids: set[str] | None, refs: Mapping[str, str]) -> dict[str, str]:
     cut = len(SESSIONS)
     found = {}
-    for ref, tip in repo.refs(SESSIONS).items():
+    barred = purged.ids(repo.location.shared)
+    for ref, tip in refs.items():
         name = ref[cut:]
-        if is_archive(name) or (is_session_id(name) and (ids is None or name in ids)):
+        if not ref.startswith(SESSIONS):
+            continue
+        if is_archive(name):
+            if ids is None or _named(repo, tip) <= ids:
+                found[ref] = tip
+        elif is_session_id(name) and (ids is None or name in ids) and name not in barred:
             found[ref] = tip
     noted = repo.tip(notes.REF)
     if noted:
         found[notes.REF] = noted
     return found
+
+
+def _named(repo: Repository, tip: str) -> set[str]:
+    try:
+        return set(repo.archives.index(tip))
+    except ValueError:
+        # what cannot be read fits no choice
+        return {""}
+
+
+def _alone(repo: Repository, ids: set[str], ours: Mapping[str, str]) -> dict[str, str]:
+    """The refs of chosen sessions that stand in an archive which does not go."""
+    gone = {i for ref, tip in ours.items() if is_archive(ref[len(SESSIONS) :]) for i in _named(repo, tip)}
+    left = ids - gone - {ref[len(SESSIONS) :] for ref in ours} - purged.ids(repo.location.shared)
+    tips = {SESSIONS + i: repo.tip(SESSIONS + i) for i in sorted(left)}
+    return {ref: tip for ref, tip in tips.items() if tip is not None}
 
 
 def is_archive(name: str) -> bool:

@@ -15,7 +15,7 @@ from git_agent_session.git.transport import Said
 from git_agent_session.ids import is_session_id
 from git_agent_session.store import archive, purge
 from git_agent_session.sync.plan import is_archive
-from git_agent_session.sync.transfer import Connection, Sent, _reason
+from git_agent_session.sync.transfer import Connection, Sent, why_refused
 
 # refs in one command: each takes 250 bytes of its line
 _AT_ONCE = 90
@@ -123,7 +123,7 @@ def _note(done: Removed, said: Said) -> int:
         ref = rest[0].rpartition(":")[2]
         count += 1
         if flag == "!":
-            done.refused.append(Sent(ref, "rejected", _reason(rest[1], remote)))
+            done.refused.append(Sent(ref, "rejected", why_refused(rest[1], remote)))
         elif flag == "-":
             done.gone.append(ref)
         elif flag in ("+", "*", " "):

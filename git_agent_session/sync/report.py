@@ -64,6 +64,8 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     rounds: int = 0
     dry_run: bool = False
+    # how many results there were when `latest` was made, and what it was
+    _latest: tuple[int, Sequence[Result]] = field(default=(0, ()), repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -74,12 +76,15 @@ class Report:
         """The results without those that a later one of the same ref and direction replaces: the last word on each,
         and where it said up-to-date, what had been done before.
         """
+        if self._latest[0] == len(self.results):
+            return self._latest[1]
         last: dict[tuple[str, str], Result] = {}
         for result in self.results:
             before = last.get((result.ref, result.direction))
             if before is None or before.bad or result.status != "up-to-date":
                 last[result.ref, result.direction] = result
-        return list(last.values())
+        self._latest = (len(self.results), list(last.values()))
+        return self._latest[1]
 
     def to_dict(self) -> dict[str, Any]:
         """For `--json`: everything but what was up to date in a long list is there all the same."""

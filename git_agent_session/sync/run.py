@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from git_agent_session.errors import AgentSessionError, GitError
@@ -16,7 +16,7 @@ from git_agent_session.git import joining, notes
 from git_agent_session.git.repository import SESSIONS, Moved
 from git_agent_session.git.transport import Progress
 from git_agent_session.ids import is_session_id
-from git_agent_session.store import archive, union
+from git_agent_session.store import archive, archive_check, purged, union
 from git_agent_session.store.store import Store
 from git_agent_session.sync import consent, plan
 from git_agent_session.sync import notes as joined_notes
@@ -30,6 +30,8 @@ PATIENCE_SECONDS = 60.0
 # the latest commits that a fetch looks through for sessions, and for how long at most
 RELINKED = 200
 RELINK_SECONDS = 5.0
+# sessions, archives and what was fetched of both
+_OURS = "refs/agent-sessions"
 _ALL = Selection()
 
 
@@ -161,32 +163,55 @@ def _receive(run: _Run) -> None:
     if run.report.dry_run:
         _foresee(run)
         return
-    run.report.warnings += [line for line in run.connection.fetch() if line not in run.report.warnings]
+    repo = run.store.repo
+    refs = repo.refs(_OURS)
+    tracking = run.remote.tracking
+    known = {ref: tip for ref, tip in refs.items() if ref.startswith(tracking)}
+    if noted := repo.tip(run.remote.notes):
+        known[run.remote.notes] = noted
+    said = run.connection.refresh(known)
+    if said is not None:
+        run.report.warnings += [line for line in said if line not in run.report.warnings]
+        refs = repo.refs(_OURS)
+    taken, archived = _take(run, refs)
+    _receive_notes(run, taken)
+    _reconcile(run)
+    if taken or archived:
+        _relink(run)
+
+
+def _take(run: _Run, refs: Mapping[str, str]) -> tuple[list[union.Taken], bool]:
+    """Take in what stands in the tracking refs; returns the sessions that have moved here by it, and whether any
+    archive has.
+    """
     repo = run.store.repo
     fetched: dict[str, str] = {}
     months: dict[str, str] = {}
-    for ref, tip in repo.refs(run.remote.tracking).items():
-        name = ref[len(run.remote.tracking) :]
-        if is_session_id(name):
+    tracking = run.remote.tracking
+    barred = purged.ids(repo.location.shared)
+    for ref, tip in refs.items():
+        if not ref.startswith(tracking):
+            continue
+        name = ref[len(tracking) :]
+        if name in barred:
+            reason = f"it was purged here; `git agent-session purge --forget {name[:8]}` lets it in again"
+            _note(run, Result(SESSIONS + name, RECEIVED, "ignored", reason, tip))
+        elif is_session_id(name):
             fetched[name] = tip
         elif plan.is_archive(name):
             months[name] = tip
         else:
             _note(run, Result(SESSIONS + name, RECEIVED, "ignored", "its name is no session id", tip))
     # first: a session that stands in an archive needs no ref of its own
-    for name, tip in months.items():
-        _take_archive(run, name, tip)
+    moved = [_take_archive(run, name, tip) for name, tip in months.items()]
     taken = []
-    for one in union.take(repo, fetched):
+    for one in union.take(repo, fetched, repo.sessions(refs)):
         reason = one.error.message if one.error else ""
         status = "up-to-date" if one.status == union.AHEAD else one.status
         _note(run, Result(SESSIONS + one.session_id, RECEIVED, status, reason, one.tip))
         if one.status in (union.NEW, union.UPDATED, union.MERGED):
             taken.append(one)
-    _receive_notes(run, taken)
-    _reconcile(run)
-    if taken:
-        _relink(run)
+    return taken, any(moved)
 
 
 def _relink(run: _Run) -> None:
@@ -194,20 +219,13 @@ def _relink(run: _Run) -> None:
 
     Bounded: `relink` looks at all. What cannot be looked at is no reason for a fetch to fail.
     """
-    from git_agent_session.store import patches, relink, relink_index, relink_reflog, relink_write
+    from git_agent_session.store import relink_branches, relink_index
 
     repo = run.store.repo
-    if repo.head() is None:
-        return
     try:
         index = relink_index.Index(repo)
         try:
-            commits = patches.listed(repo, "HEAD", most=RELINKED)
-            wanted = [c for c in commits if not relink_write.sessions_of(repo, c.id)]
-            if wanted and index.sync(seconds=RELINK_SECONDS):
-                reflog = relink_reflog.Reflog(repo.location)
-                found = relink.Finder(repo, index, reflog, commits[0].id, seconds=RELINK_SECONDS).find(wanted, {})
-                relink_write.apply(repo, found.matches, found.reverts)
+            relink_branches.search(repo, index, most=RELINKED, seconds=RELINK_SECONDS)
         finally:
             index.close()
     except (AgentSessionError, OSError) as e:
@@ -233,25 +251,30 @@ def _reconcile(run: _Run) -> None:
         run.report.warnings.append(e.line())
 
 
-def _take_archive(run: _Run, name: str, theirs: str) -> None:
-    """Join a month's archive with ours."""
+def _take_archive(run: _Run, name: str, theirs: str) -> bool:
+    """Join a month's archive with ours; True when ours has moved. Sessions in it that cannot be read are named."""
     ref, repo = SESSIONS + name, run.store.repo
     try:
         for _ in range(50):
             ours = repo.tip(ref)
             if ours and repo.descends(ours, theirs):
                 _note(run, Result(ref, RECEIVED, union.SAME, "", ours))
-                return
+                return False
             new = archive.merge(repo, name.removeprefix("archive/"), ours, theirs)
             try:
                 repo.swap(ref, new, ours, "merge archive")
             except Moved:
                 continue
             status = union.NEW if ours is None else union.UPDATED if new == theirs else union.MERGED
-            _note(run, Result(ref, RECEIVED, status, "", new))
-            return
-    except AgentSessionError as e:
-        _note(run, Result(ref, RECEIVED, union.BROKEN, e.line(), theirs))
+            barred = archive.barred(repo, theirs)
+            _note(run, Result(ref, RECEIVED, union.BROKEN if barred else status, barred, new))
+            for session_id, error in archive_check.unreadable(repo, ours, new).items():
+                _note(run, Result(SESSIONS + session_id, RECEIVED, union.BROKEN, error.message))
+            return new != ours
+    except (AgentSessionError, ValueError) as e:
+        line = e.line() if isinstance(e, AgentSessionError) else str(e)
+        _note(run, Result(ref, RECEIVED, union.BROKEN, line, theirs))
+    return False
 
 
 def _foresee(run: _Run) -> None:
@@ -270,11 +293,12 @@ def _send(run: _Run) -> bool:
     """Drain and push what the remote lacks; True where it has moved on, and fetching first would help."""
     _drain(run)
     repo, remote, report = run.store.repo, run.remote, run.report
-    if not report.dry_run and archive.due(repo):
-        archive.run(run.store)
+    refs = repo.refs(_OURS)
+    if not report.dry_run and archive.automatic(run.store, refs):
+        refs = repo.refs(_OURS)
     ids = run.select.ids(run.store)
     # what is asked for by name is offered whatever we believe
-    wanted = plan.outgoing(repo, remote, ids, seen=not run.select.sessions)
+    wanted = plan.outgoing(repo, remote, ids, refs, seen=not run.select.sessions)
     for ref in wanted.same:
         _note(run, Result(ref, SENT, "up-to-date"))
     for ref, theirs in wanted.apart.items():
@@ -290,17 +314,13 @@ def _send(run: _Run) -> bool:
             tip = wanted.send.get(sent.ref, "")
             _note(run, Result(sent.ref, SENT, sent.status, sent.reason, tip))
             if sent.status != "rejected" and tip:
-                through[_tracking(remote, sent.ref)] = tip
+                through[run.connection.tracking(sent.ref)] = tip
     finally:
         if through and not report.dry_run:
             joining.remember(repo, through)
     if through and run.by_hand and not report.dry_run:
         consent.confirm(repo, remote)
     return race
-
-
-def _tracking(remote: Remote, ref: str) -> str:
-    return remote.notes if ref == notes.REF else remote.tracking + ref[len(SESSIONS) :]
 
 
 def _warn(run: _Run) -> None:

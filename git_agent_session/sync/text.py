@@ -50,7 +50,7 @@ def _hint(status: str, reason: str) -> str:
 
 
 def _summary(report: Report) -> str:
-    counts = Counter((r.direction, r.status) for r in report.latest() if r.session and r.moved)
+    counts = Counter((r.direction, r.status) for r in report.latest() if r.moved and r.session)
     would = "would be " if report.dry_run else ""
     parts = []
     received = [f"{counts['received', s]} {s}" for s in ("new", "updated", "merged") if counts["received", s]]

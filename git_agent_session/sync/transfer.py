@@ -15,12 +15,18 @@ from git_agent_session.errors import GitError
 from git_agent_session.git import joining, notes
 from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.git.transport import Progress, Said, talk
+from git_agent_session.store import purged
 from git_agent_session.sync.remote import Remote, folder, git_dir, without_password
 
 SYNCING = "AGENT_SESSION_SYNCING"
 
 # bytes of refspecs in one command: Windows takes 32 Ki characters for all of it
 _ARGV_BYTES = 24 * 1024 if os.name == "nt" else 96 * 1024
+
+# with fewer tracking refs a fetch of them all takes no longer than asking what there is
+_MANY = 500
+# refs that are fetched by name: git looks for each of them among all that the remote has
+_FEW = 100
 
 # said on top of the reason
 _GENERAL = (
@@ -39,6 +45,8 @@ _RACES = (
     *("fetch first", "non-fast-forward", "stale info", "cannot lock ref", "failed to update ref", "needs force"),
     *("reference already exists", "incorrect old value", "failed to lock", "remote ref updated since checkout"),
 )
+# refspecs of sessions that must not come, 57 bytes each
+_MOST_BARRED = 300
 _BROKE = ("remote end hung up", "early EOF", "Connection reset", "Broken pipe", "unexpected disconnect", "timed out")
 
 
@@ -67,24 +75,53 @@ class Connection:
         self.deadline = deadline
         self.progress = progress
 
+    def refresh(self, known: Mapping[str, str]) -> list[str] | None:
+        """`fetch`, or only what moved, where `known` (the tracking refs as they are) are many; None if nothing has.
+
+        With many refs git takes long to find out that there is nothing to fetch: each is looked up, and offered to the
+        remote. To ask what there is, and then for those that moved, is ten times as fast.
+        """
+        if len(known) < _MANY:
+            return self.fetch()
+        listed = self.listed()
+        barred = {SESSIONS + i for i in purged.ids(self.repo.location.shared)}
+        moved = {ref: tip for ref, tip in listed.items() if known.get(self.tracking(ref)) != tip and ref not in barred}
+        if not moved:
+            return None
+        if len(moved) <= _FEW:
+            said = self._fetched([f"+{ref}:{self.tracking(ref)}" for ref in moved])
+            if said.status == 0 and not said.late:
+                return []
+            # one of them may have gone meanwhile
+        return self.fetch()
+
+    def tracking(self, ref: str) -> str:
+        """Where what the remote has at `ref` is kept here."""
+        return self.remote.notes if ref == notes.REF else self.remote.tracking + ref[len(SESSIONS) :]
+
     def fetch(self) -> list[str]:
         """Bring the tracking refs up to date; returns what git could not do for single refs, a line each.
 
         Raises GitError when the remote cannot be talked to.
         """
+        # what was purged here is not even brought; the longest of such lists are looked through afterwards
+        barred = [f"^{SESSIONS}{i}" for i in sorted(purged.ids(self.repo.location.shared))[:_MOST_BARRED]]
+        wanted = [f"+{SESSIONS}*:{self.remote.tracking}*", f"+{_notes_pattern()}:{self.remote.notes}*"]
+        said = self._fetched([*wanted, *barred])
+        if said.status in (0, 1) and not said.late:
+            return [line for line in said.lines if line.startswith("error:")] if said.status else []
+        raise self._failed("fetch from", said)
+
+    def _fetched(self, specs: Iterable[str]) -> Said:
         joining.break_stale_locks(self.repo, self.remote.tracking, f"{os.path.dirname(self.remote.notes)}/")
-        said = self._talk(
+        return self._talk(
             # tracking refs can be had again: waiting for the disk at each of them takes as long as all the rest
             *("-c", "core.fsync=-reference"),
             *("fetch", "--no-tags", "--no-write-fetch-head", "--no-prune", "--no-recurse-submodules", "--no-auto-gc"),
             # a mirror's own refspecs would move sessions by force, and a partial clone would fetch text by text
             *("--refmap=", "--no-filter", "--progress" if self.progress else "--quiet"),
-            *("--", self.remote.given, f"+{SESSIONS}*:{self.remote.tracking}*"),
-            f"+{_notes_pattern()}:{self.remote.notes}*",
+            *("--", self.remote.given, *specs),
         )
-        if said.status in (0, 1) and not said.late:
-            return [line for line in said.lines if line.startswith("error:")] if said.status else []
-        raise self._failed("fetch from", said)
 
     def listed(self) -> dict[str, str]:
         """What the remote has, without fetching it: ref -> tip, sessions and notes. Raises GitError."""
@@ -175,10 +212,10 @@ def _answers(said: Said) -> Iterator[Sent]:
             continue
         names, _, summary = rest.partition("\t")
         ref = names.rpartition(":")[2]
-        yield Sent(ref, _FLAGS[flag], _reason(summary, remote) if flag == "!" else "")
+        yield Sent(ref, _FLAGS[flag], why_refused(summary, remote) if flag == "!" else "")
 
 
-def _reason(summary: str, remote: Iterable[str]) -> str:
+def why_refused(summary: str, remote: Iterable[str]) -> str:
     """Why a ref was refused: git's words in brackets, and what the server's hook said where that is the reason."""
     reason = summary.partition("(")[2].removesuffix(")") or summary.strip("[] ")
     words = [line for line in remote if line and not line.startswith("error: hook declined")]

@@ -77,21 +77,21 @@ def cli(repo: Repo) -> Cli:
     return Cli(repo)
 
 
-def test_reading_commands_print_the_same_bytes_before_and_after_archiving_300_sessions(repo: Repo, cli: Cli) -> None:
+def test_reading_commands_print_the_same_bytes_before_and_after_archiving_120_sessions(repo: Repo, cli: Cli) -> None:
     commits = [repo.commit(f"c{n}") for n in range(3)]
-    ids = [ended(repo, f"n{n}", days=95 + n / 4, commit=commits[n] if n < 3 else "") for n in range(300)]
+    ids = [ended(repo, f"n{n}", days=95 + n / 1.6, commit=commits[n] if n < 3 else "") for n in range(120)]
     for n, commit in enumerate(commits):
         cli("link", commit, "--session", ids[n])
     cli("context", "add", "--session", ids[0])
     cli("drain")
-    some = (ids[0], ids[150], ids[299])
+    some = (ids[0], ids[60], ids[119])
     asked = [("list",), ("list", "--status", "completed", "-n", "20"), *(("which", c) for c in commits)]
     asked += [(name, i) for i in some for name in ("show", "status", "history", "commits")]
     asked += [("show", ids[7][:13]), ("context", "--session", ids[0])]
     before = [cli(*args, "--json", code=None).out for args in asked]
     assert all(before)
     done = cli("archive", "--json").json
-    assert sum(len(row["sessions"]) for row in done) == 300
+    assert sum(len(row["sessions"]) for row in done) == 120
     assert refs(repo) == months(repo) == [row["ref"] for row in done]
     assert [cli(*args, "--json", code=None).out for args in asked] == before
     (repo.path / ".git/agent-session/index.sqlite").unlink()
@@ -129,13 +129,17 @@ def test_a_dry_run_changes_nothing(repo: Repo, cli: Cli) -> None:
     assert repo.git("for-each-ref") == before
 
 
-def test_an_archive_commit_has_at_most_a_hundred_sessions_and_the_archive_before_as_its_parents(repo: Repo) -> None:
-    for n in range(250):
+def test_an_archive_commit_has_a_batch_of_sessions_and_the_archive_before_as_its_parents(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert archive.BATCH == 100
+    monkeypatch.setattr(archive, "BATCH", 10)
+    for n in range(25):
         ended(repo, f"n{n}")
     archive.run(fresh(repo))
     (ref,) = months(repo)
     counts = [len(line.split()) - 1 for line in repo.lines("rev-list", "--parents", "--first-parent", ref)][:3]
-    assert counts == [51, 101, 100]
+    assert counts == [6, 11, 10]
     assert repo.git("show", f"{ref}:{INDEX}").startswith("schema = 1\n\n[sessions]\n")
 
 
@@ -254,12 +258,13 @@ archive.run(store)
 """
 
 
-def test_killed_anywhere_nothing_is_lost_and_the_next_run_finishes(repo: Repo, cli: Cli) -> None:
+@pytest.mark.parametrize("rounds", [6, pytest.param(25, marks=pytest.mark.slow)])
+def test_killed_anywhere_nothing_is_lost_and_the_next_run_finishes(repo: Repo, cli: Cli, rounds: int) -> None:
     dice = random.Random(int.from_bytes(os.urandom(4), "big"))
     ids = [ended(repo, f"n{n}", days=100 + n) for n in range(60)]
     before = {s.id: s.to_dict() for s in fresh(repo).list()}
     stopped = 0
-    for _ in range(25):
+    for _ in range(rounds):
         running = subprocess.Popen(
             [sys.executable, "-c", KILLED, str(repo.path)], stdout=subprocess.PIPE, cwd=repo.path
         )
@@ -292,7 +297,7 @@ import random, sys
 import git_agent_session
 path, name, *ids = sys.argv[1:]
 store = git_agent_session.open(path)
-for n in range(60):
+for n in range(40):
     session_id = random.choice(ids)
     print(session_id, store.append(session_id, "metric", {"name": name, "value": n}, id=f"{name}-{n}").id, flush=True)
     store.drain(session_id)
@@ -308,7 +313,7 @@ def test_what_is_written_while_others_archive_is_neither_lost_nor_there_twice(re
         runs += sum(len(done.sessions) for done in archive.run(fresh(repo)))
         archive.reconcile(fresh(repo).repo)
     written = sorted(tuple(line.split()) for writer in writers for line in writer.communicate()[0].splitlines())
-    assert [writer.returncode for writer in writers] == [0, 0] and len(written) == 120
+    assert [writer.returncode for writer in writers] == [0, 0] and len(written) == 80
     store = fresh(repo)
     assert store.drain_all() == []
     assert sorted((i, e.id) for i in ids for e in store.history(i, kinds=("metric",))) == written

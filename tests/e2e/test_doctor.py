@@ -15,6 +15,7 @@ from git_agent_session.agents.recorder import log
 from git_agent_session.agents.settings import enable
 from git_agent_session.git.discover import discover
 from git_agent_session.git.recent import recent
+from git_agent_session.hooks import everywhere
 from git_agent_session.report.unlinked import in_use_since, looks_like
 from tests.e2e.cli import Cli, Done
 from tests.harness import Repo
@@ -291,3 +292,29 @@ def test_it_changes_nothing(hooked: Repo, doctor: Doctor) -> None:
     before = state()
     doctor()
     assert state() == before
+
+
+def test_the_install_for_all_repositories_is_told(hooked: Repo, doctor: Doctor) -> None:
+    assert doctor()["everywhere"]["mode"] is None
+    assert "For all repositories" not in doctor.say().out
+    everywhere.install()
+    state = doctor()["everywhere"]
+    assert state == everywhere.status().to_dict() and state["mode"] is not None
+    assert f"For all repositories: installed ({state['mode']})" in doctor.say().out
+
+
+def test_an_install_for_all_repositories_that_was_changed_is_broken(hooked: Repo, doctor: Doctor) -> None:
+    everywhere.install()
+    (hook,) = Path(everywhere.status().folder).rglob("agent-session.sh")
+    hook.write_text("changed\n")
+    broken = doctor(code=1)["broken"]
+    assert [text for text in broken if text.startswith("git hooks for all repositories: ")], broken
+    assert "For all repositories: installed, but see below" in doctor.say(code=1).out
+
+
+def test_outside_a_repository_the_install_for_all_is_told(tmp_path: Path) -> None:
+    everywhere.install()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    said = Cli(Repo(outside))("doctor", "--json", env={"PATH": ""}).json
+    assert said["everywhere"]["mode"] is not None and "hooks" not in said

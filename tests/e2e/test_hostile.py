@@ -224,16 +224,16 @@ def test_texts_of_any_length_leave_a_session_that_can_be_read(repo: Repo, store:
 def test_a_large_journal_becomes_batches_that_can_be_read(repo: Repo, store: Store) -> None:
     session = store.start(goal="x")
     text = "y" * 250_000
-    for n in range(70):
+    for n in range(36):
         journal.append(store.shared, session.id, [Event(f"e{n}", AT, "message", {"text": text})])
     snapshot = store.add_context(session.id, {"branch": "main"})
     batches = repo.lines("rev-list", REFS + session.id)
-    assert len(batches) == 4
+    assert len(batches) == 3
     sizes = [int(repo.git("cat-file", "-s", f"{batch}:events.toml")) for batch in batches]
     assert max(sizes) <= codec.MAX_BATCH
     fresh = git_agent_session.open(str(repo.path))
-    assert [e.id for e in fresh.history(session.id)[1:]] == [*(f"e{n}" for n in range(70)), snapshot.id]
-    assert fresh.get(session.id).counts["messages"] == 70
+    assert [e.id for e in fresh.history(session.id)[1:]] == [*(f"e{n}" for n in range(36)), snapshot.id]
+    assert fresh.get(session.id).counts["messages"] == 36
     assert [doc for _, doc in fresh.contexts(session.id)] == [{"branch": "main"}]
 
 
@@ -315,7 +315,7 @@ def test_a_rebuilt_file_of_seen_ids_is_replaced_whole(
 
 def test_a_state_that_json_cannot_hold_only_costs_its_row(store: Store) -> None:
     session = store.start(goal="x")
-    excerpts: Any = store._excerpts
+    excerpts: Any = store.excerpts
     excerpts.save({OTHER: ("1" * 40, {"x": object()}), session.id: ("2" * 40, {"id": session.id})}, [])
     assert set(excerpts.load()) == {session.id}
 

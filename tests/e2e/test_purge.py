@@ -11,7 +11,7 @@ from git_agent_session import journal, live
 from git_agent_session.git import notes
 from git_agent_session.git.archives import ARCHIVES
 from git_agent_session.git.repository import SESSIONS
-from git_agent_session.store import archive, links
+from git_agent_session.store import archive, links, purged
 from git_agent_session.store.store import Store
 from tests.e2e.cli import Cli
 from tests.harness import Repo
@@ -220,3 +220,44 @@ def test_a_remote_that_cannot_be_reached_changes_nothing_here(repo: Repo, cli: C
     for args in (["purge", "--yes", bad, "--remote"], ["delete", "--yes", bad, "--remote"]):
         assert cli(*args, code=1).err.startswith("error: cannot fetch from origin")
     assert bad in read(repo).ids()
+
+
+# -- what comes back
+
+
+def test_what_was_purged_is_remembered_until_it_is_forgotten(repo: Repo, cli: Cli) -> None:
+    bad, _ = told(repo, cli)
+    cli("purge", "--yes", bad)
+    shared = str(repo.path / ".git/agent-session")
+    assert purged.ids(shared) == {bad}
+    assert cli("purge", "--forget", bad[:8], "--json").json == {"forgotten": [bad]}
+    assert purged.ids(shared) == set()
+    assert "no session" in cli.fails("purge", "--forget", bad)
+    assert "--forget goes neither" in cli.fails("purge", "--forget", bad, "--gc", code=2)
+
+
+def test_what_was_purged_here_can_still_be_purged_at_a_remote(repo: Repo, cli: Cli, bare: Repo) -> None:
+    bad, good = told(repo, cli)
+    share(repo)
+    cli("purge", "--yes", bad)
+    cli("purge", "--yes", bad, "--remote")
+    assert bare.lines("for-each-ref", "--format=%(refname)", SESSIONS) == [SESSIONS + good]
+
+
+def test_of_an_archive_that_has_a_purged_session_the_others_come_in(repo: Repo, cli: Cli, tmp_path: Path) -> None:
+    bad, good = told(repo, cli, archived=True)
+    theirs = repo.git("for-each-ref", "--format=%(objectname)", ARCHIVES)
+    other = Repo(tmp_path / "other")
+    repo.git("clone", "-q", str(repo.path), str(other.path))
+    other.git("fetch", "-q", "origin", f"{ARCHIVES}*:refs/agent-sessions-remotes/origin/archive/*")
+    store = read(other)
+    purged.remember(store.shared, [bad])
+    month = repo.git("for-each-ref", "--format=%(refname:lstrip=3)", ARCHIVES)
+    tip = archive.merge(store.repo, month, None, theirs)
+    assert store.repo.archives.index(tip).keys() == {good}
+    assert archive.merge(store.repo, month, tip, theirs) == tip
+    assert f"it has session {bad[:8]}, which was purged here" in archive.barred(store.repo, theirs)
+    assert other.run("git", "merge-base", "--is-ancestor", theirs, tip).returncode == 1
+    purged.forget(store.shared, [bad])
+    assert store.repo.archives.index(archive.merge(store.repo, month, tip, theirs)).keys() == {good, bad}
+    assert archive.barred(store.repo, theirs) == ""

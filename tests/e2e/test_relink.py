@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 import git_agent_session
+from git_agent_session.hooks import installer
 from git_agent_session.store import relink_write
 from git_agent_session.store.relink_reflog import Reflog
 from git_agent_session.store.store import Store
@@ -134,6 +136,16 @@ def test_a_revert_is_told_as_such_and_is_nobody_s_work(
     assert (event.data["commit"], event.data["reverts"]) == (new, old)
     assert store.get(session).counts["commits"] == 1
     assert relink_write.reverted(store.repo, new) == {old: [session]}
+
+
+def test_which_tells_a_program_what_a_commit_reverts(hooked: Repo, store: Store, session: str, cli: Cli) -> None:
+    old = work(hooked, "work")
+    store.end(session)
+    hooked.git("revert", "--no-edit", old, env=NONE)
+    head = hooked.git("rev-parse", "HEAD")
+    assert cli("which", "--json").json == [{"commit": head, "reverts": old, "sessions": [session]}]
+    assert f"reverts {old[:10]}, of {session[:8]}" in cli("which").out
+    assert [row["session"] for row in cli("which", old, "--json").json] == [session]
 
 
 def test_a_revert_made_by_a_session_is_its_own(hooked: Repo, store: Store, session: str) -> None:
@@ -389,3 +401,107 @@ def test_without_a_reflog_relink_finds_it(hooked: Repo, store: Store, session: s
     assert sessions(hooked) == []
     cli("relink")
     assert sessions(hooked) == [session]
+
+
+def test_a_commit_made_here_is_no_copy_of_one_that_was_never_here(hooked: Repo, store: Store, session: str) -> None:
+    there = work(hooked, "the same line")
+    store.end(session)
+    store.drain(session)
+    other = Repo.init(hooked.path.parent / "other")
+    other.git("fetch", "-q", str(hooked.path), "+refs/agent-sessions/*:refs/agent-sessions/*")
+    git_agent_session.open(str(other.path)).list()
+    other.commit("base", files={"f": "0\n"}, env={**NONE, **at(300)})
+    made = other.commit("mine", files={"the same line": "the same line\n"}, env=NONE)
+    other.git("commit", "-q", "--amend", "-m", "my own", env=NONE)
+    found = Cli(other)("relink", "--json").json
+    assert found["linked"] == []
+    assert [row["why"] for row in found["near"]] == [f"the same patch as a commit that is not here: {there[:10]}"]
+    assert sessions(other, made) == sessions(other) == []
+
+
+@pytest.mark.parametrize("amend", [True, False])
+def test_who_never_opened_a_session_and_rewrites_another_s_commits_links_them_by_events(
+    hooked: Repo, store: Store, session: str, tmp_path: Path, amend: bool
+) -> None:
+    old = work(hooked, "work")
+    store.end(session)
+    clone = Repo(tmp_path / "clone")
+    hooked.git("clone", "-q", str(hooked.path), str(clone.path))
+    installer.install(str(clone.path))
+    refspecs = ("refs/agent-sessions/*:refs/agent-sessions/*", "refs/notes/agent-sessions:refs/notes/agent-sessions")
+    clone.git("fetch", "-q", "origin", *refspecs)
+    assert not (clone.path / ".git/agent-session/live").exists()
+    if amend:
+        clone.git("commit", "-q", "--amend", "-m", "better", env=NONE)
+    else:
+        clone.git(
+            "rebase", "-q", "--force-rebase", "HEAD~1", env={**NONE, "GIT_COMMITTER_DATE": "2099-01-01T00:00:00Z"}
+        )
+    theirs = git_agent_session.open(str(clone.path))
+    assert [(w.session.id, w.link.via) for w in theirs.which("HEAD")] == [(session, "rewrite")]
+    assert {k.commit for k in theirs.commits(session)} == {clone.git("rev-parse", "HEAD")} != {old}
+
+
+def squashed(repo: Repo, store: Store, goals: list[str]) -> str:
+    """A branch for each goal, all with the same work by sessions of their own; one squash of it on main, by nobody."""
+    for n, goal in enumerate(goals):
+        repo.git("checkout", "-q", "-b", goal, "main")
+        own = store.start(goal=goal, agent="codex").id
+        work(repo, f"first {goal}", 1000 - n, a="1\n")
+        work(repo, f"second {goal}", 900 - n, b="2\n")
+        store.end(own)
+    repo.git("checkout", "-q", "main")
+    return hand(repo, "both at once", 100, a="1\n", b="2\n")
+
+
+def test_a_squash_that_two_sessions_branches_fit_exactly_is_offered_and_not_linked(
+    hooked: Repo, store: Store, cli: Cli
+) -> None:
+    commit = squashed(hooked, store, ["one", "two"])
+    found = cli("relink", "--json").json
+    assert found["linked"] == [] and sessions(hooked, commit) == []
+    assert len({s["session"] for row in found["near"] for s in row["sessions"] if row["commit"] == commit}) == 2
+
+
+def test_a_squash_that_two_branches_of_one_session_fit_exactly_is_linked(hooked: Repo, store: Store, cli: Cli) -> None:
+    commit = squashed(hooked, store, ["one"])
+    hooked.git("branch", "copy", "one~1")
+    hooked.git("checkout", "-q", "copy")
+    hooked.git("cherry-pick", "one", env={**NONE, **at(700)})
+    hooked.git("checkout", "-q", "main")
+    cli("relink")
+    (session_id,) = sessions(hooked, "one")
+    assert sessions(hooked, commit) == [session_id]
+
+
+@pytest.mark.parametrize("seconds", [0, 1])
+def test_of_two_commits_of_one_second_brought_from_elsewhere_neither_is_known_to_be_the_copy(
+    hooked: Repo, store: Store, session: str, tmp_path: Path, seconds: int
+) -> None:
+    then = int(time.time()) - 300
+    base = hooked.git("rev-parse", "HEAD")
+    old = hooked.commit("work", files={"w": "w\n"}, env={"GIT_COMMITTER_DATE": f"{then} +0000"})
+    store.end(session)
+    env = {**SERVER, "GIT_COMMITTER_DATE": f"{then + seconds} +0000"}
+    new = hooked.git("commit-tree", f"{old}^{{tree}}", "-p", base, "-m", "landed", env=env)
+    hooked.git("branch", "landed", new)
+    clone = Repo(tmp_path / "clone")
+    hooked.git("clone", "-q", str(hooked.path), str(clone.path))
+    clone.git("fetch", "-q", "origin", "refs/agent-sessions/*:refs/agent-sessions/*")
+    Cli(clone)("relink", "origin/landed")
+    assert sessions(clone, new) == ([session] if seconds else [])
+
+
+def test_all_branches_are_looked_at_where_that_is_asked(
+    hooked: Repo, store: Store, session: str, cli: Cli, tmp_path: Path
+) -> None:
+    base = hooked.git("rev-parse", "HEAD")
+    old = work(hooked, "work")
+    store.end(session)
+    new = copied(hooked, old, base, seconds=10, message="landed", keep=False)
+    hooked.git("update-ref", "refs/remotes/origin/stable", new)
+    assert cli("relink", "--json").json["linked"] == []
+    assert [row["commit"] for row in cli("relink", "--all", "--dry-run", "--json").json["would_link"]] == [new]
+    assert [row["commit"] for row in cli("relink", "--all", "--json").json["linked"]] == [new]
+    assert sessions(hooked, new) == [session]
+    assert "--all goes with no RANGE" in cli.fails("relink", "--all", "main", code=2)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from git_agent_session.store import archive
-from tests.sync.team import SESSIONS, Clone, content
+from git_agent_session import sync
+from git_agent_session.store import archive, purge, purged
+from tests.sync.team import SESSIONS, Clone, Team, content
 
 
 def ended(clone: Clone) -> str:
@@ -55,3 +56,43 @@ def test_what_one_records_while_the_other_archives_is_kept(ada: Clone, bob: Clon
         clone.sync()
     assert content(ada) == content(bob)
     assert [e.data["text"] for e in ada.store.history(session) if e.kind == "interaction"] == ["one more thing"]
+
+
+def test_with_a_selection_an_archive_goes_only_where_all_its_sessions_fit(team: Team, ada: Clone) -> None:
+    mine, other = ended(ada), ada.store.start(goal="x", agent="codex", user="Eve <eve@example.org>").id
+    ada.store.end(other)
+    archive.run(ada.store, older_than=0)
+    sync.push(ada.store, "origin", select=sync.Selection(user="ada@example.org"))
+    assert team.server.lines("for-each-ref", SESSIONS) == []
+    # one that is asked for by name goes alone
+    sync.push(ada.store, "origin", select=sync.Selection(sessions=[mine]))
+    assert team.server.lines("for-each-ref", "--format=%(refname)", SESSIONS) == [SESSIONS + mine]
+    sync.push(ada.store, "origin", select=sync.Selection(sessions=[mine, other]))
+    assert any("archive/" in ref for ref in team.server.lines("for-each-ref", "--format=%(refname)", SESSIONS))
+
+
+def test_what_was_purged_here_comes_back_when_it_is_forgotten_and_not_before(
+    team: Team, ada: Clone, bob: Clone
+) -> None:
+    secret, fine = ended(ada), ended(ada)
+    ada.sync()
+    bob.sync()
+    purge.purge(bob.store, [secret])
+    for _ in range(2):
+        bob.sync()
+        assert bob.store.ids() == {fine}
+        assert [ref for ref in bob.tips("refs/") if secret in ref] == []
+    assert secret in ada.store.ids()
+    purged.forget(bob.store.shared, [secret])
+    bob.sync()
+    assert bob.store.ids() == {fine, secret}
+
+
+def test_an_archive_with_a_purged_session_is_named_and_its_others_come_in(team: Team, ada: Clone, bob: Clone) -> None:
+    secret, fine = ended(ada), ended(ada)
+    archive.run(ada.store, older_than=0)
+    ada.sync()
+    purged.remember(bob.store.shared, [secret])
+    report = sync.fetch(bob.store, "origin")
+    assert [r.reason[:20] for r in report.latest() if r.status == "broken"] == [f"it has session {secret[:8]}"[:20]]
+    assert bob.store.ids() == {fine}

@@ -11,6 +11,7 @@ import pytest
 from git_agent_session import sync
 from git_agent_session.bounds import MAX_CLOCK
 from git_agent_session.git import notes
+from git_agent_session.store import archive_check
 from tests.sync.team import SESSIONS, TRACKED, Clone, Team, agree
 
 BAD = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
@@ -229,3 +230,73 @@ def test_memory_stays_bounded(team: Team, bob: Clone, good: str) -> None:
         preexec_fn=small,
     )
     assert "'broken'" in done.stdout and "'new'" in done.stdout, (done.stdout, done.stderr)
+
+
+# -- archives
+
+
+MONTH = f"{SESSIONS}archive/2026-01"
+
+
+def archived(team: Team, *rows: tuple[str, str], parents: tuple[str, ...] | None = None) -> str:
+    """An archive on the server that names these sessions, whatever their tips are."""
+    index = "".join(["schema = 1\n\n[sessions]\n", *(f'{i} = "{tip}"\n' for i, tip in rows)])
+    tree = team.server.git("mktree", input=f"100644 blob {blob(team, index)}\tsessions.toml\n")
+    kept = parents if parents is not None else tuple(dict.fromkeys(tip for _, tip in rows))
+    given = [a for p in kept for a in ("-p", p)]
+    return team.server.git("commit-tree", tree, *given, "-m", "archive")
+
+
+@pytest.mark.parametrize("what", BATCHES)
+def test_a_session_in_an_archive_that_cannot_be_read_is_named_and_the_others_come_in(
+    team: Team, bob: Clone, good: str, what: str
+) -> None:
+    states, events, reason = BATCHES[what]
+    fine = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbb1"
+    rows = (BAD, team.batch(states, events)), (fine, team.batch(state(fine), event()))
+    team.raw(MONTH, archived(team, *rows))
+    report = sync.fetch(bob.store, "origin")
+    assert not report.errors
+    (named,) = (r for r in report.latest() if r.status == "broken")
+    assert named.session == BAD and reason in named.reason
+    store = bob.store
+    found = archive_check.unreadable(store.repo, None, bob.tips()[MONTH])
+    assert list(found) == [BAD] and reason in found[BAD].message
+    assert {s.id for s in store.list()} >= {good, fine}
+    assert store.get(fine).status == "active" and len(store.history(fine)) == 1
+    done = bob.cli("show", BAD)
+    if done.returncode == 0:
+        done = bob.cli("history", BAD)
+    assert done.returncode in (0, 1) and done.stderr.count("\n") <= 1 and "Traceback" not in done.stderr
+    bob.store.log(good, "note", "still working")
+    bob.sync()
+
+
+def test_an_archive_ref_that_is_not_what_it_says_is_named_and_left_out(team: Team, bob: Clone, good: str) -> None:
+    large = blob(team, "x" * 34_000_000)
+    strange = {
+        "2026-01": blob(team, "x"),
+        "2026-02": team.server.git("mktree", input=""),
+        "2026-03": team.batch(state(), event()),
+        "2026-04": team.server.git(
+            "commit-tree", team.server.git("mktree", input=f"100644 blob {large}\tsessions.toml\n"), "-m", "x"
+        ),
+    }
+    for month, oid in strange.items():
+        team.raw(f"{SESSIONS}archive/{month}", oid)
+    report = sync.fetch(bob.store, "origin")
+    broken = {r.ref.rpartition("/")[2]: r.reason for r in report.latest() if r.status == "broken"}
+    assert broken.keys() == strange.keys()
+    assert all(f"the archive {month} cannot be read" in reason for month, reason in broken.items())
+    assert [s.id for s in bob.store.list()] == [good] and bob.store.broken == []
+    assert [ref for ref in bob.tips() if "archive" in ref] == []
+    bob.store.log(good, "note", "still working")
+    bob.sync()
+
+
+def test_an_archive_that_names_what_it_does_not_keep_takes_nothing_over(team: Team, bob: Clone, good: str) -> None:
+    rows = (good, team.server.git("rev-parse", SESSIONS + good)), (BAD, "1" * 40)
+    team.raw(MONTH, archived(team, *rows, parents=()))
+    bob.sync()
+    assert SESSIONS + good in bob.tips() and bob.store.ids() == {good}
+    assert MONTH not in bob.tips() or bob.store.broken == []

@@ -1,13 +1,18 @@
-"""Six clones work at random and are killed while they sync; in the end they agree, and nothing is missing."""
+"""Six clones work, rewrite and archive at random, are killed at it, and agree in the end; nothing is missing.
+
+`CLONES_EXAMPLES=200 CLONES_STEPS=100 pytest -n 0 -m slow tests/sync/test_stateful.py` runs it as long as one likes.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +22,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from git_agent_session import sync
 from git_agent_session.git import repository
-from tests.sync.team import Clone, Team, agree, content
+from git_agent_session.hooks import installer
+from git_agent_session.model import Link
+from git_agent_session.store import archive, links
+from git_agent_session.store.seen import Seen
+from tests.sync.team import SESSIONS, Clone, Team, content
 
 pytestmark = [
     pytest.mark.sync,
@@ -37,14 +46,17 @@ class Clones(RuleBasedStateMachine):
         self.root = Path(tempfile.mkdtemp(prefix="clones-"))
         self.number = 0
         self.events: set[tuple[str, str]] = set()
-        self.linked: dict[tuple[str, str], bool] = {}
+        self.linked: set[tuple[str, str]] = set()
+        self.unlinked: set[tuple[str, str]] = set()
+        self.rewritten: dict[str, str] = {}
 
     @initialize()
     def begin(self) -> None:
         self.team = Team(self.root)
         self.clones = [self.team.clone(f"clone{n}") for n in range(CLONES)]
         for clone in self.clones:
-            clone.commit("root")
+            clone.commit("root", files={"f": "0\n"})
+            installer.install(str(clone.path))
 
     def teardown(self) -> None:
         if hasattr(self, "clones"):
@@ -58,14 +70,38 @@ class Clones(RuleBasedStateMachine):
             clone.sync()
         for clone in self.clones:
             clone.sync()
-        agree(self.clones)
-        have = content(self.clones[0])
-        found = {(i, e.id) for i in have for e in self.clones[0].store.history(i)}
-        assert self.events <= found
-        links = {(i, link.commit) for i in have for link in self.clones[0].store.commits(i)}
-        assert {key for key, stands in self.linked.items() if stands} <= links
+        first, *others = self.clones
+        have, noted, tips = content(first), first.notes(), first.tips()
+        for other in others:
+            assert other.tips() == tips
+            assert content(other) == have
+            assert other.notes() == noted
+        found = {(i, e.id) for i in have for e in first.store.history(i)}
+        assert self.events <= found, self.events - found
+        self.check_links(noted)
         done = self.team.server.run("git", "fsck", "--strict")
         assert done.returncode == 0, done.stderr
+
+    def check_links(self, noted: dict[str, str]) -> None:
+        """Every link stands where its commit has gone to, and every note says what the events do."""
+        held = {i: everything(self.clones[0], i) for i in self.clones[0].store.ids()}
+        for session_id, commit in self.linked:
+            way = self.way(commit)
+            if not any((session_id, c) in self.unlinked for c in way):
+                assert commit in held[session_id], (session_id, way)
+                link = held[session_id].get(way[-1])
+                assert link is not None and not link.replaced_by, (session_id, way, link)
+        said = {(n.session_id, commit) for commit, text in noted.items() for n in links.parse(text)}
+        stand = {(i, c) for i, links_of in held.items() for c, link in links_of.items() if not link.replaced_by}
+        assert stand <= said, stand - said
+        assert said <= {(i, c) for i, links_of in held.items() for c in links_of}
+
+    def way(self, commit: str) -> list[str]:
+        """A commit and what it was rewritten to, the last one last."""
+        way = [commit]
+        while way[-1] in self.rewritten:
+            way.append(self.rewritten[way[-1]])
+        return way
 
     def known(self, clone: Clone, n: int) -> str | None:
         ids = sorted(clone.store.ids())
@@ -108,7 +144,7 @@ class Clones(RuleBasedStateMachine):
         if session_id := self.known(clone, n):
             commit = clone.git("rev-parse", "HEAD") if old else clone.commit(f"c{n}")
             clone.store.link(session_id, [commit])
-            self.linked.setdefault((session_id, commit), True)
+            self.linked.add((session_id, commit))
 
     @rule(who=who, n=which)
     def unlink(self, who: int, n: int) -> None:
@@ -118,7 +154,7 @@ class Clones(RuleBasedStateMachine):
             for link in [k for k in clone.store.commits(session_id) if k.commit in here][:1]:
                 clone.store.unlink(session_id, [link.commit])
                 # somebody may link it again at the same time: then either is right, as long as all agree
-                self.linked[session_id, link.commit] = False
+                self.unlinked.add((session_id, link.commit))
 
     @rule(who=who, n=which)
     def end_or_resume(self, who: int, n: int) -> None:
@@ -128,6 +164,33 @@ class Clones(RuleBasedStateMachine):
                 store.resume(session_id)
             else:
                 store.end(session_id, status=random.Random(n).choice(["completed", "failed"]))
+
+    @rule(who=who, onto=st.integers(1, 3), amend=st.booleans())
+    def rewrite(self, who: int, onto: int, amend: bool) -> None:
+        clone = self.clones[who]
+        before = clone.lines("rev-list", "--first-parent", f"--max-count={1 if amend else onto}", "HEAD")
+        self.number += 1
+        env = {"GIT_COMMITTER_DATE": f"{int(time.time()) + self.number} +0000", "GIT_EDITOR": "true"}
+        if amend:
+            clone.git("commit", "-q", "--amend", "--allow-empty", "-m", f"amended {self.number}", env=env)
+        elif len(before) == onto and clone.run("git", "rev-parse", "-q", "--verify", f"HEAD~{onto}").returncode == 0:
+            clone.git("rebase", "-q", "--force-rebase", "--keep-empty", f"HEAD~{onto}", env=env)
+        after = clone.lines("rev-list", "--first-parent", f"--max-count={len(before)}", "HEAD")
+        self.rewritten |= {old: new for old, new in zip(before, after, strict=True) if old != new}
+
+    @rule(who=who, days=st.sampled_from([0, 0, 90]))
+    def archive(self, who: int, days: int) -> None:
+        archive.run(self.clones[who].store, older_than=days)
+
+    @rule(who=who, n=which)
+    def go_on_with_an_archived_one(self, who: int, n: int) -> None:
+        clone = self.clones[who]
+        archived = sorted(clone.store.ids() - {ref.removeprefix(SESSIONS) for ref in clone.tips()})
+        archived = [i for i in archived if clone.store.get(i).ended]
+        if archived:
+            session_id = archived[n % len(archived)]
+            clone.store.resume(session_id, activate=False)
+            self.events.add((session_id, clone.store.log(session_id, "note", "reopened").id))
 
     @rule(who=who)
     def push(self, who: int) -> None:
@@ -144,19 +207,52 @@ class Clones(RuleBasedStateMachine):
         self.clones[who].sync()
 
     @precondition(lambda self: self.number > 0)
-    @rule(who=who, after=st.floats(0, 0.15))
-    def killed_sync(self, who: int, after: float) -> None:
-        pid = os.fork()
-        if pid == 0:
-            try:
-                sync.sync(self.clones[who].store, "origin")
-            finally:
-                os._exit(0)
-        time.sleep(after)
+    @rule(who=who, after=st.floats(0, 0.4), alone=st.booleans())
+    def killed_sync(self, who: int, after: float, alone: bool) -> None:
+        killed(lambda: self.clones[who].sync(), after, alone=alone)
+        if not alone:
+            self.server_lives_on()
+
+    def server_lives_on(self) -> None:
+        """What a server's own process would have done: here it was the client's child, and died with it."""
+        for lock in self.team.server.path.rglob("*.lock"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - lock.stat().st_mtime > 0.05:
+                    lock.unlink()
+
+    @rule(who=who, after=st.floats(0, 0.1), alone=st.booleans())
+    def killed_archive(self, who: int, after: float, alone: bool) -> None:
+        killed(lambda: archive.run(self.clones[who].store, older_than=0), after, alone=alone)
+
+
+def killed(work: Callable[[], object], after: float, *, alone: bool) -> None:
+    """A process that does `work` and is killed after so many seconds, `alone` or with all that it has started."""
+    pid = os.fork()
+    if pid == 0:
+        os.setpgid(0, 0)
+        try:
+            work()
+        finally:
+            os._exit(0)
+    time.sleep(after)
+    try:
+        if alone:
+            os.kill(pid, signal.SIGKILL)
+        else:
+            os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        # it has no group of its own yet
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        # a lock of the dead counts as left over after this (see below)
-        time.sleep(0.06)
+    os.waitpid(pid, 0)
+    # a lock of the dead counts as left over after this (see below)
+    time.sleep(0.06)
+
+
+def everything(clone: Clone, session_id: str) -> dict[str, Link]:
+    """All links of a session by commit, those that were replaced too."""
+    repo = clone.store.repo
+    tip = repo.tip(SESSIONS + session_id)
+    return Seen.load(repo.location.shared, repo, session_id, tip).links()
 
 
 def run(examples: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,4 +276,4 @@ def test_six_clones_agree_after_some_hundred_steps(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.slow
 def test_six_clones_agree_after_some_thousand_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    run(60, 80, monkeypatch)
+    run(int(os.environ.get("CLONES_EXAMPLES", "60")), int(os.environ.get("CLONES_STEPS", "80")), monkeypatch)

@@ -1,0 +1,238 @@
+"""Reads what was fetched, before any of it becomes a session here: sizes first, then state and events.
+
+A thousand sessions take a second. Of so many, other processes of this same module check a part each: they are given
+lines of `id tip`, and answer with a line of JSON for each that may be taken in. What one of them leaves unanswered,
+because it is refused, or the process could not start or was killed, is checked here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO
+
+from git_agent_session import codec, live
+from git_agent_session.errors import AgentSessionError, BrokenSession
+from git_agent_session.git import joining
+from git_agent_session.git.repository import Damaged, Repository
+from git_agent_session.model import Doc, Event, Session
+from git_agent_session.store.drain import state_in
+from git_agent_session.store.seen import LINKING
+
+# to be raised when what is refused changes: what was refused before is then looked at anew
+RULES = "1"
+# no honest clock comes near; above it there would be no room for the events that follow
+MAX_CLOCK = 2**52
+MAX_STATE = 4 * 1024 * 1024
+# tables or arrays in one batch: each takes a hundred times the memory of its bracket
+MAX_TABLES = 1_000_000
+# sessions for which it pays to start a process, and how many of those at most
+SHARE = 500
+PROCESSES = 8
+
+# bytes of what is known of refused sessions
+_MAX_REFUSED = 16 * 1024 * 1024
+
+_BOOT = """import sys
+sys.path.insert(0, sys.argv[1])
+from git_agent_session.store.checking import main
+main(sys.argv[2])"""
+_PACKAGES = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+_LIMITS = {"session.toml": MAX_STATE, "events.toml": codec.MAX_DOCUMENT}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A fetched tip that can be taken in: `linking` are the events that make or take back links, of the batches that
+    `ours` does not have; `joins` says that one of those joins two chains.
+    """
+
+    theirs: str
+    ours: str | None
+    linking: tuple[Event, ...]
+    agent: str
+    joins: bool
+
+
+def checked(repo: Repository, tips: Mapping[str, str]) -> Iterator[tuple[str, Checked | AgentSessionError]]:
+    """Check sessions that are not here yet (id -> tip), each by itself: what may be taken in, or why not.
+
+    What was refused once is not read again, until its tip moves or the rules do.
+    """
+    known = _refused(repo.location.shared)
+    refused = {i: known[i] for i, tip in tips.items() if i in known and known[i]["tip"] == tip}
+    for session_id, doc in refused.items():
+        yield session_id, BrokenSession(doc["error"], hint=doc["hint"])
+    for session_id, found in _fresh(repo, [row for row in tips.items() if row[0] not in refused]):
+        yield session_id, found
+        # objects that are not there may come yet
+        if isinstance(found, AgentSessionError) and not isinstance(found.__cause__, Damaged):
+            why = {"error": found.message, "hint": found.hint}
+            refused[session_id] = {"id": session_id, "tip": tips[session_id], **why}
+    if refused != known:
+        _refuse(repo.location.shared, refused)
+
+
+def _refused(shared: str) -> dict[str, Doc]:
+    """What was refused the last time, by session."""
+    try:
+        with open(_path(shared), encoding="utf-8") as f:
+            rules, *lines = f.read(_MAX_REFUSED).splitlines()
+        docs = [json.loads(line) for line in lines] if rules == RULES else []
+        return {doc["id"]: doc for doc in docs if all(map(doc.get, ("tip", "error", "hint")))}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _refuse(shared: str, refused: Mapping[str, Doc]) -> None:
+    lines = [RULES, *(json.dumps(doc) for doc in refused.values())]
+    with contextlib.suppress(OSError):
+        os.makedirs(os.path.dirname(_path(shared)), mode=0o700, exist_ok=True)
+        live.replace(_path(shared), "\n".join(lines) + "\n")
+
+
+def _path(shared: str) -> str:
+    return os.path.join(shared, "sync", "refused")
+
+
+def _fresh(repo: Repository, rows: list[tuple[str, str]]) -> Iterator[tuple[str, Checked | AgentSessionError]]:
+    count = max(1, min(os.cpu_count() or 1, PROCESSES, len(rows) // SHARE))
+    mine, *others = (rows[n::count] for n in range(count))
+    helpers = [_Helper(repo, part) for part in others]
+    try:
+        for session_id, tip in mine:
+            yield session_id, _one(repo, session_id, tip)
+        for helper in helpers:
+            answers = helper.answers()
+            for session_id, tip in helper.rows:
+                answer = answers.get(session_id)
+                yield session_id, _heard(tip, answer) if answer else _one(repo, session_id, tip)
+    finally:
+        for helper in helpers:
+            helper.end()
+
+
+def _one(repo: Repository, session_id: str, tip: str) -> Checked | AgentSessionError:
+    try:
+        return check(repo, session_id, tip, None)
+    except AgentSessionError as e:
+        return e
+
+
+class _Helper:
+    """A process that checks some of the sessions. It talks by files, so that neither waits for the other."""
+
+    def __init__(self, repo: Repository, rows: list[tuple[str, str]]) -> None:
+        self.rows = rows
+        self._out: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process: subprocess.Popen[bytes] | None = None
+        # as isolated as this process is, and never importing from the folder it stands in
+        isolated = "-I" if sys.flags.isolated else "-P"
+        argv = [sys.executable, isolated, "-c", _BOOT, _PACKAGES, os.path.abspath(repo.location.git_dir)]
+        with tempfile.TemporaryFile() as given:
+            given.write("".join(f"{i} {tip}\n" for i, tip in rows).encode())
+            given.seek(0)
+            try:
+                self._process = subprocess.Popen(argv, stdin=given, stdout=self._out, stderr=subprocess.DEVNULL)
+            except OSError:
+                pass  # its part is done here
+
+    def answers(self) -> dict[str, Doc]:
+        """What it said, by session, once it has ended."""
+        if self._process is None:
+            return {}
+        self._process.wait()
+        self._out.seek(0)
+        found = {}
+        for line in self._out:
+            try:
+                doc = json.loads(line)
+                found[doc["id"]] = doc
+            except (ValueError, KeyError, TypeError):
+                continue  # cut short: it was killed
+        return found
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._out.close()
+
+
+def _heard(tip: str, doc: Doc) -> Checked:
+    return Checked(tip, None, tuple(map(Event.from_dict, doc["linking"])), doc["agent"], doc["joins"])
+
+
+def _answer(session_id: str, found: Checked) -> Doc:
+    linking = [event.to_dict() for event in found.linking]
+    return {"id": session_id, "linking": linking, "agent": found.agent, "joins": found.joins}
+
+
+def main(git_dir: str) -> None:
+    """The other process."""
+    repo = Repository.find(git_dir, {"GIT_DIR": git_dir})
+    for line in sys.stdin:
+        session_id, tip = line.split()
+        found = _one(repo, session_id, tip)
+        if isinstance(found, Checked):
+            print(json.dumps(_answer(session_id, found)), flush=True)
+
+
+def check(repo: Repository, session_id: str, theirs: str, ours: str | None) -> Checked:
+    """Read every batch of `theirs` that `ours` does not have. Raises BrokenSession when any cannot be taken in."""
+    linking: list[Event] = []
+    state: Doc = {}
+    highest, joins = 0, False
+    try:
+        for batch in joining.batches(repo, theirs, ours, _LIMITS):
+            if not state:
+                state = _state(session_id, batch)
+            joins = joins or len(batch.parents) > 1
+            clock = _links_in(batch, linking)
+            highest = max(highest, clock)
+    except ValueError as e:
+        raise _broken(session_id, str(e)) from e
+    clock = state.get("clock", 0)
+    if highest > MAX_CLOCK or clock > MAX_CLOCK:
+        raise _broken(session_id, f"its clock leaves no room ({max(highest, clock)})")
+    if highest > clock:
+        raise _broken(session_id, "its state is older than its events")
+    return Checked(theirs, ours, tuple(linking), Session.from_doc(state).agent.type, joins)
+
+
+def _state(session_id: str, batch: joining.Batch) -> Doc:
+    data = batch.files.get("session.toml")
+    if data is None:
+        raise ValueError("it has no session.toml")
+    return state_in(data, session_id)
+
+
+def _links_in(batch: joining.Batch, linking: list[Event]) -> int:
+    """Add the events of a batch that make or take back links to `linking`; returns the highest clock of all."""
+    data = batch.files.get("events.toml", b"")
+    if data.count(b"{") > MAX_TABLES or data.count(b"[") > 2 * MAX_TABLES:
+        raise ValueError(f"events.toml of batch {batch.id[:10]} has more than {MAX_TABLES} tables")
+    highest = 0
+    try:
+        for row in codec.event_rows(data):
+            highest = max(highest, Event.check(row))
+            if row["kind"] in LINKING:
+                linking.append(Event.from_dict(row))
+    except (ValueError, TypeError, AttributeError, RecursionError) as e:
+        raise ValueError(f"events.toml of batch {batch.id[:10]} cannot be read: {e}") from e
+    return highest
+
+
+def _broken(session_id: str, why: str) -> BrokenSession:
+    return BrokenSession(
+        f"session {session_id[:8]} of the remote is not taken in: {why}",
+        hint="tell whoever pushed it; the other sessions are not affected",
+    )
