@@ -9,10 +9,11 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import world
+from benchmarks import large, world
 from benchmarks.harness import Failed, Table
 
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ SCENARIOS = {
     "agent-hook": "agent_hooks.agent_hook",
     "settle": "settling.settle",
     "api": "api.api",
+    "work": "work.work",
     "command": "commands.commands",
     "redaction": "redaction_tables.redaction",
+    "index": "indexing.indexing",
+    "sharing": "sharing.sharing",
 }
 
 
@@ -59,7 +63,18 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--markdown", type=Path, metavar="FILE", help="write the tables into FILE too, between its marks"
     )
     parser.add_argument(
+        "--shared", type=int, metavar="N", help="sessions on the server in `sharing` (default: 10000; 12 with --quick)"
+    )
+    parser.add_argument(
         "--transcripts", type=Path, nargs="+", default=[], metavar="PATH", help="agents' transcripts to redact as well"
+    )
+    parser.add_argument(
+        "--large",
+        type=Path,
+        nargs="?",
+        const=large.cache(),
+        metavar="DIR",
+        help="index the repository of 10,000 sessions, kept in DIR (default: the user's cache), made there first",
     )
     asked = parser.parse_args(argv)
     for name in asked.names:
@@ -74,7 +89,10 @@ def _run(asked: argparse.Namespace, folder: Path, document: Path | None) -> int:
     from benchmarks import machine, table
 
     scale = world.QUICK if asked.quick else world.Scale()
+    if asked.shared:
+        scale = replace(scale, shared=asked.shared)
     place = world.World(folder, scale, asked.launcher.resolve() if asked.launcher else None)
+    place.large = asked.large.absolute() if asked.large else None
     place.transcripts = tuple(path.absolute() for path in asked.transcripts)
     facts = machine.description(folder)
     for key, value in facts:

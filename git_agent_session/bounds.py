@@ -25,7 +25,31 @@ MAX_NAMES = 16
 MAX_AMOUNTS = 100
 MAX_DEPTH = 16
 
-TEXTS = ("goal", "title", "type", "project", "user", "parent", "message", "phase")
+# what a session orchestrates; with all of it full, a state is still read
+MAX_TASKS = 200
+MAX_TASK_ID = 64
+MAX_AGENTS = 100
+MAX_PLAN = 8 * 1024
+MAX_ERROR = 2000
+# the longest text of each key of a row, in characters
+TASK_TEXTS = {
+    "title": 200,
+    "status": 20,
+    "created_at": 24,
+    "started_at": 24,
+    "ended_at": 24,
+    "outcome": 300,
+    "agent": 64,
+}
+_AGENT_NAMES = {"type": 64, "model": 100, "alias": 64, "native_id": 200, "checkpoint": 100, "task": MAX_TASK_ID}
+AGENT_TEXTS = _AGENT_NAMES | {"status": 20, "summary": 200, "error": 200, "started_at": 24, "ended_at": 24}
+AGENT_AMOUNTS = ("tokens", "cost_usd")
+PLAN_TEXTS = {"event": MAX_TAG, "at": 24, "title": 200, "source": 100, "text": MAX_PLAN}
+
+TEXTS = (
+    *("goal", "title", "type", "project", "user", "parent", "message", "phase"),
+    *("workflow", "last_error", "last_error_at"),
+)
 
 Doc = dict[str, Any]
 
@@ -108,6 +132,48 @@ def cost(values: Mapping[str, Any]) -> Doc:
     return out
 
 
+def task(values: Mapping[str, Any]) -> Doc:
+    """The row of a task: its texts, in a line each, those that are empty left out."""
+    return _row(values, TASK_TEXTS)
+
+
+def agent(values: Mapping[str, Any]) -> Doc:
+    """The row of a subagent: its texts, in a line each, and its amounts."""
+    return _row(values, AGENT_TEXTS, AGENT_AMOUNTS)
+
+
+def plan(values: Mapping[str, Any]) -> Doc:
+    """The plan of a session; `cut` says that the event has more of the text."""
+    text = values.get("text")
+    out = _row({**values, "text": ""}, PLAN_TEXTS)
+    if isinstance(text, str):
+        out["text"] = cut(text, MAX_PLAN)
+        if values.get("cut") is True or len(text) > MAX_PLAN:
+            out["cut"] = True
+    return out
+
+
+def rows(value: object, shape: Callable[[Mapping[str, Any]], Doc], most: int) -> Doc | None:
+    """A table of rows, each made sane by `shape`; None for what is no table."""
+    if not isinstance(value, dict):
+        return None
+    kept = [(k, shape(v)) for k, v in value.items() if len(k) <= MAX_TAG and isinstance(v, dict)]
+    return dict(kept[:most])
+
+
+def _row(values: Mapping[str, Any], texts: Mapping[str, int], amounts: Iterable[str] = ()) -> Doc:
+    out: Doc = {}
+    for key, limit in texts.items():
+        text = values.get(key)
+        if isinstance(text, str) and text:
+            if not text.isprintable():
+                # one line, and no sign that a writer of TOML would make six characters of
+                text = "".join(c if c.isprintable() else " " for c in text[: 2 * limit])
+            out[key] = cut(text, limit)
+    out.update((key, values[key]) for key in amounts if is_amount(values.get(key)))
+    return out
+
+
 def sane(doc: Mapping[str, Any]) -> Doc:
     """The state in `doc` with only what has the right type and size; keys that are not known stay while there is room.
 
@@ -172,4 +238,8 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "usage": _usage,
     "cost": lambda v: cost(v) if isinstance(v, dict) else None,
     "meta": lambda v: merged({}, plain(v)) if isinstance(v, dict) else None,
+    "ready": lambda v: True if v is True else None,
+    "tasks": lambda v: rows(v, task, MAX_TASKS),
+    "agents": lambda v: rows(v, agent, MAX_AGENTS),
+    "plan": lambda v: plan(v) if isinstance(v, dict) else None,
 }

@@ -80,6 +80,12 @@ class BrokenSession(AgentSessionError):
     code = "broken-session"
 
 
+class BrokenWorkflow(AgentSessionError):
+    """The file of a workflow cannot be read, or does not say what a workflow has to."""
+
+    code = "broken-workflow"
+
+
 class StorageError(AgentSessionError):
     """The repository cannot be written: read-only, a full disk, a lock that stays."""
 

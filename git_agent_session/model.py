@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from git_agent_session import bounds
+from git_agent_session import bounds, orchestration
 from git_agent_session.ids import is_event_id, is_kind, is_object_id, is_timestamp
 
 SCHEMA = 1
@@ -48,14 +48,19 @@ class Event:
     @classmethod
     def from_dict(cls, doc: Mapping[str, Any]) -> Event:
         """The event in `doc`, its data made plain; raises ValueError when id, at or kind is missing or none."""
+        clock = cls.check(doc)
+        data = {k: bounds.plain(v) for k, v in doc.items() if k not in OWN_KEYS}
+        return cls(str(doc["id"]), str(doc["at"]), str(doc["kind"]), data, clock)
+
+    @staticmethod
+    def check(doc: Mapping[str, Any]) -> int:
+        """Raise ValueError unless `doc` is an event's; returns its clock, 0 where it has none."""
         event_id, at, kind, clock = map(doc.get, OWN_KEYS)
         if not is_event_id(event_id):
             raise ValueError(f"an event's id cannot be {_short(event_id)}")
         if not is_timestamp(at) or not is_kind(kind):
             raise ValueError(f"event {event_id} cannot be at {_short(at)} and of kind {_short(kind)}")
-        data = {k: bounds.plain(v) for k, v in doc.items() if k not in OWN_KEYS}
-        known = type(clock) is int and 0 < clock <= bounds.MAX_CLOCK
-        return cls(str(event_id), str(at), str(kind), data, int(clock or 0) if known else 0)
+        return int(clock or 0) if type(clock) is int and 0 < clock <= bounds.MAX_CLOCK else 0
 
     @property
     def order(self) -> tuple[int, str]:
@@ -125,11 +130,17 @@ class Session:
     parent: str = ""
     message: str = ""
     phase: str = ""
+    workflow: str = ""
+    last_error: str = ""
+    ready: bool = False
     tags: tuple[str, ...] = ()
     agent: Agent = _NOBODY
     counts: Mapping[str, int] = field(default_factory=dict)
     usage: Mapping[str, float] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
+    tasks: Mapping[str, Doc] = field(default_factory=dict)
+    agents: Mapping[str, Doc] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
     doc: Doc = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -156,13 +167,15 @@ class Session:
         fields["agent"] = Agent(*[str(agent.get(key, "")) for key in Agent.__slots__]) if agent else _NOBODY
         fields["counts"] = {k: v for k, v in _table(doc, "counts").items() if isinstance(v, int)}
         fields["usage"] = {k: v for k, v in _table(doc, "usage").items() if isinstance(v, int | float)}
-        fields["meta"] = _table(doc, "meta")
+        fields["ready"] = doc.get("ready") is True
+        for key in ("meta", "tasks", "agents", "plan"):
+            fields[key] = _table(doc, key)
         return cls(**fields, doc=doc)
 
 
 _TEXTS = (
     *("id", "status", "started_at", "updated_at", "ended_at", "goal", "title", "type", "project", "user", "parent"),
-    *("message", "phase"),
+    *("message", "phase", "workflow", "last_error"),
 )
 
 
@@ -214,6 +227,9 @@ def _start(state: State, event: Event) -> None:
         doc["agent"] = bounds.names({**doc.get("agent", {}), **data["agent"]})
     if isinstance(data.get("tags"), list):
         doc["tags"] = bounds.tags(data["tags"], doc.get("tags", ()))
+    if isinstance(data.get("forked_from"), dict):
+        doc["forked_from"] = bounds.names(data["forked_from"])
+    orchestration.phase(doc, event)
     _reopen(state, event)
 
 
@@ -227,7 +243,8 @@ def _end(state: State, event: Event) -> None:
     status = event.data.get("status")
     state.doc["status"] = status if status in END_STATUSES else "completed"
     state.doc["ended_at"] = event.at
-    _take(state.doc, event.data, "message")
+    _take(state.doc, event.data, "message", "phase")
+    state.doc.pop("ready", None)
 
 
 def _pause(state: State, event: Event) -> None:
@@ -307,8 +324,8 @@ def _model(state: State, event: Event) -> None:
         state.doc["agent"] = bounds.names({**state.doc.get("agent", {}), **named})
 
 
-def _phase(state: State, event: Event) -> None:
-    _take(state.doc, event.data, "phase")
+def _on_doc(apply: Callable[[Doc, Event], None]) -> Callable[[State, Event], None]:
+    return lambda state, event: apply(state.doc, event)
 
 
 # `reasoning_tokens` are a part of the output's; input is what neither came from the cache nor went into it
@@ -329,6 +346,7 @@ _COUNTED = {
     "interrupt": "interrupts",
     "transcript": "chunks",
     "decision": "decisions",
+    "plan": "plans",
 }
 
 _APPLY: dict[str, Callable[[State, Event], None]] = {
@@ -343,7 +361,11 @@ _APPLY: dict[str, Callable[[State, Event], None]] = {
     "rewrite": _rewrite,
     "usage": _usage,
     "model": _model,
-    "phase": _phase,
+    "phase": _on_doc(orchestration.phase),
+    "task": _on_doc(orchestration.task),
+    "plan": _on_doc(orchestration.plan),
+    "agent": _on_doc(orchestration.agent),
+    "error": _on_doc(orchestration.error),
 }
 
 

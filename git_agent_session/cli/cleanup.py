@@ -35,20 +35,25 @@ def command(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Close open sessions in which nothing has happened for long.
+    """Close the sessions that nobody will end.
 
-    They end with the status abandoned. An agent that is still there goes on with its session at its next prompt.
+    Those are the ones that a crash left open, and with --hours or --days those in which nothing has happened for so
+    long. They end with the status abandoned. An agent that is still there goes on with its session at its next prompt.
+    A crash is known where an `exec` was killed, and where the machine was started again after an agent's last event:
+    `status` says so of each.
 
     With --delete, sessions that have ended are removed from this repository when their last event is as old.
     """
     from git_agent_session.cli.list import statuses
     from git_agent_session.store import sweep
 
-    if (hours is None) == (days is None):
-        refuse("say how long nothing may have happened", "give --hours N or --days N, one of both")
-    chosen = sweep.due(
-        env.store, hours=hours if hours is not None else (days or 0) * 24, statuses=statuses(status), deletes=deletes
-    )
+    if hours is not None and days is not None:
+        refuse("--hours and --days do not go together", "give --hours N or --days N, one of both")
+    if deletes and hours is None and days is None:
+        refuse("say how long nothing may have happened", "give --hours N or --days N with --delete")
+    if days is not None:
+        hours = days * 24
+    chosen = sweep.due(env.store, hours=hours, statuses=statuses(status), deletes=deletes)
     env.report_broken()
     errors: list[AgentSessionError] = []
     if not dry_run:
@@ -59,7 +64,7 @@ def command(
     if as_json:
         env.json([swept.to_dict() for swept in chosen])
     else:
-        _tell(env, chosen, dry_run)
+        _tell(env, chosen, dry_run, only_left=hours is None)
     for error in errors:
         env.warn(error.line())
     if errors:
@@ -78,13 +83,14 @@ def _agreed(env: Env, deleted: int, yes: bool) -> bool:
     return answer is not None and answer.lower() in ("y", "yes")
 
 
-def _tell(env: Env, done: list[Swept], dry_run: bool) -> None:
+def _tell(env: Env, done: list[Swept], dry_run: bool, *, only_left: bool) -> None:
     from git_agent_session.store import sweep
 
     view = env.view()
     verbs = {sweep.CLOSED: ("Closed", "Would close"), sweep.DELETED: ("Deleted", "Would delete")}
     for swept in done:
         last = view.ago(swept.session.updated_at)
-        env.write(f"{verbs[swept.action][dry_run]} session {env.describe(swept.session)}, last event {last}")
+        why = f": left open by a crash: {swept.reason}" if swept.reason else ""
+        env.write(f"{verbs[swept.action][dry_run]} session {env.describe(swept.session)}, last event {last}{why}")
     if not done:
-        env.say("no session has waited that long")
+        env.say("no session is known to be left open by a crash" if only_left else "no session has waited that long")

@@ -14,14 +14,19 @@ PROGRAM = "git agent-session"
 
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Set up a repository", ("install", "uninstall", "enable", "disable", "doctor", "import")),
-    ("Work in a session", ("start", "end", "pause", "resume", "switch", "status", "set", "tag")),
+    ("Work in a session", ("start", "end", "pause", "resume", "switch", "status", "set", "tag", "exec", "fork")),
     ("Record", ("log", "metric", "context", "link", "unlink", "relink")),
-    ("Look back", ("list", "show", "history", "commits", "which", "export")),
+    ("Orchestrate", ("phase", "task", "plan", "agent", "should-resume", "error", "decide")),
+    ("Look back", ("list", "show", "history", "commits", "which", "why", "blame", "export", "replay")),
+    ("Doors for programs", ("mcp", "serve")),
     ("Share with others", ("push", "fetch", "sync")),
-    ("Manage", ("archive", "cleanup", "delete", "purge", "verify", "drain", "redact", "completion", "version", "man")),
+    (
+        "Manage",
+        ("archive", "cleanup", "delete", "purge", "verify", "drain", "redact", "index", "completion", "version", "man"),
+    ),
 )
 # commands whose names are words of Python
-_MODULES = {"import": "import_"}
+_MODULES = {"exec": "exec_", "import": "import_", "should-resume": "should_resume"}
 INTERNAL = "Internal, run by the hooks of git and of agents: hook."
 
 

@@ -26,13 +26,14 @@ from git_agent_session.model import END_STATUSES
 def command(env: Env, id: str | None, status: str, message: str, session: str | None, as_json: bool) -> None:
     """End a session; commits are no longer linked to it.
 
-    `git agent-session resume` opens it again.
+    A session with a workflow ends in the phase that stands for this status. `git agent-session resume` opens it again.
     """
     from git_agent_session import term
     from git_agent_session.report import view as words
     from git_agent_session.store.reader import duration_ms
+    from git_agent_session.work import phases
 
-    ended = env.store.end(env.target(id, session), status=status, message=message)
+    ended = phases.finish(env.store, env.target(id, session), status=status, message=message)
     if as_json:
         env.json(ended.to_dict())
     else:

@@ -1,4 +1,4 @@
-"""`resume`: go on with a session: by the agent that it is of, or by opening it again."""
+"""`resume`: go on with a session: open it again with a brief of it, or in the agent that it is of."""
 
 from __future__ import annotations
 
@@ -10,50 +10,82 @@ import click
 from git_agent_session.cli.env import Env, refuse
 from git_agent_session.cli.params import id_argument, json_option, pass_env, session_option
 from git_agent_session.errors import AgentSessionError, SessionState
-from git_agent_session.model import PAUSED
+from git_agent_session.model import ACTIVE, PAUSED
 
 if TYPE_CHECKING:
-    from git_agent_session.model import Session
+    from git_agent_session.model import Doc, Session
 
 
 @click.command()
 @id_argument
 @session_option
-@click.option("--exec", "run", is_flag=True, help="Run the agent's command instead of printing it.")
+@click.option("--tokens", metavar="N", type=int, help="The brief has at most N tokens, estimated. Default: 2000.")
+@click.option("--agent", "--exec", "run", is_flag=True, help="Run the agent's own command that opens it again.")
+@click.option("-n", "--dry-run", is_flag=True, help="Reopen and run nothing: print the brief, or the agent's command.")
 @json_option
 @pass_env
-def command(env: Env, id: str | None, session: str | None, run: bool, as_json: bool) -> None:
-    """Go on with a session, in the agent it is of.
+def command(
+    env: Env, id: str | None, session: str | None, tokens: int | None, run: bool, dry_run: bool, as_json: bool
+) -> None:
+    """Go on with a session: reopen it, and print what to know of it.
 
-    Of a session that an agent's hooks opened it prints the agent's own command, which opens it again when it runs;
-    --exec runs that. One that was paused goes on at once. Any other session, paused or ended, becomes the current one
-    again. Without an ID it is the current session or, where there is none, the last one of this worktree.
+    The brief is fit to paste into any agent: goal, where it stood, decisions, open tasks, last messages, commits and
+    changed files. The session becomes the current one again. --agent runs the command with which the agent that it is
+    of opens it itself. Without an ID it is the current session or, where there is none, the last one of this worktree.
     """
-    if run and as_json:
-        refuse("--exec and --json do not go together", "without --exec the command is printed")
+    if run and as_json and not dry_run:
+        refuse("--agent and --json do not go together", "with --dry-run the command is printed")
     found = env.read(id, session, said=False)
-    argv = command_of(found)
-    if argv is None:
-        if run:
-            raise SessionState(
-                f"session {found.id[:8]} is of no agent that can be resumed",
-                hint=f"`git agent-session resume {found.id[:8]}` makes it the current one",
-            )
-        _reopen(env, found, as_json)
-        return
-    if found.status == PAUSED:
-        # by hand, while the agent may still run: only by hand it goes on
-        env.store.resume(found.id, activate=False)
-    folder = worktree_of(env, found.id)
     if run:
+        _in_agent(env, found, dry_run, as_json)
+        return
+    from git_agent_session.work import brief
+
+    # before it is reopened: where it stood is how it was left
+    told = brief.of_session(env.store, found.id, budget=brief.DEFAULT_TOKENS if tokens is None else tokens)
+    opened = found if dry_run else _reopen(env, found)
+    if as_json:
+        more = {"brief": told.text, "token_estimate": told.token_estimate}
+        env.json({**opened.to_dict(), **more, **_command(env, found)})
+    else:
+        env.out.write(told.text)
+    if not dry_run:
+        _warn_of_variable(env, opened.id)
+
+
+def _in_agent(env: Env, session: Session, dry_run: bool, as_json: bool) -> None:
+    argv = command_of(session)
+    if argv is None:
+        raise SessionState(
+            f"session {session.id[:8]} is of no agent that can be resumed",
+            hint=f"`git agent-session resume {session.id[:8]}` makes it the current one",
+        )
+    folder = worktree_of(env, session.id)
+    if not dry_run:
+        if session.status == PAUSED:
+            # by hand, while the agent may still run: only by hand it goes on
+            env.store.resume(session.id, activate=False)
         execute(env, argv, folder)
+    parts = _parts(env, argv, folder)
+    if as_json:
+        env.json({"id": session.id, **parts})
+    else:
+        env.write(str(parts["command"]))
+
+
+def _command(env: Env, session: Session) -> Doc:
+    """The agent's own command for `--json`; nothing where there is none, or none that can be trusted."""
+    try:
+        argv = command_of(session)
+    except AgentSessionError:
+        return {}
+    return _parts(env, argv, worktree_of(env, session.id)) if argv else {}
+
+
+def _parts(env: Env, argv: list[str], folder: str | None) -> Doc:
     here = env.store.repo.location.worktree
     elsewhere = folder if folder and not (here and os.path.realpath(here) == os.path.realpath(folder)) else None
-    text = shell(argv, elsewhere)
-    if as_json:
-        env.json({"id": found.id, "command": text, "argv": argv, **({"folder": folder} if folder else {})})
-    else:
-        env.write(text)
+    return {"command": shell(argv, elsewhere), "argv": argv, **({"folder": folder} if folder else {})}
 
 
 def command_of(session: Session) -> list[str] | None:
@@ -138,14 +170,24 @@ def execute(env: Env, argv: list[str], folder: str | None) -> NoReturn:
         ) from e
 
 
-def _reopen(env: Env, session: Session, as_json: bool) -> None:
+def _reopen(env: Env, session: Session) -> Session:
+    from git_agent_session import live
+    from git_agent_session.store import left_open
+
+    # whoever a crash took it from, it goes on here
+    left_open.forget(env.store.shared, session.id)
+    here = live.active(env.store.private) == session.id
+    if session.status == ACTIVE and live.is_open(env.store.shared, session.id) and here:
+        env.say(f"Session {env.describe(session)} is active already")
+        return session
+    resumed = env.store.resume(session.id)
+    env.say(f"Resumed session {env.describe(resumed)}")
+    return resumed
+
+
+def _warn_of_variable(env: Env, session_id: str) -> None:
     from git_agent_session.store.lookup import VARIABLE
 
-    resumed = env.store.resume(session.id)
-    if as_json:
-        env.json(resumed.to_dict())
-    else:
-        env.write(f"Resumed session {env.describe(resumed)}")
     named = env.environ.get(VARIABLE)
-    if named and not resumed.id.startswith(named.lower()):
+    if named and not session_id.startswith(named.lower()):
         env.warn(f"{VARIABLE} names another session, which stays current in this shell; `unset {VARIABLE}` mends that")

@@ -30,12 +30,16 @@ def command(env: Env, id: str | None, session: str | None, verbose: bool, as_jso
 
     Without a current session it shows the last one of this worktree.
     """
+    from git_agent_session.store import left_open
+
     named = id is not None or session is not None
     current = env.store.current_id()
     state = env.read(id, session, said=as_json)
     session_id = state.id
+    why = left_open.why(env.store.shared, state)
     if as_json:
-        env.json(_details(env, session_id) if verbose else state.to_dict())
+        shown = _details(env, session_id) if verbose else state.to_dict()
+        env.json({**shown, "left_open": why} if why else shown)
         return
     from git_agent_session.report import status
 
@@ -48,10 +52,10 @@ def command(env: Env, id: str | None, session: str | None, verbose: bool, as_jso
 
         summary = env.store.summary(session_id)
         state = summary.session
-    lines = status.status(view, state, opening)
+    lines = status.status(view, state, opening) + status.crashed(view, why)
     if verbose:
         lines += status.verbose(view, summary, rows(env, session_id, summary.commits, paths=True))
-    env.lines([*lines, *status.gap(view, _unlinked(env)), *status.hints(_hints(state, current))])
+    env.lines([*lines, *status.gap(view, _unlinked(env)), *status.hints(_hints(state, current, why))])
     if not state.ended:
         env.remark_hooks()
 
@@ -78,13 +82,15 @@ def _details(env: Env, session_id: str) -> dict[str, object]:
     }
 
 
-def _hints(session: Session, current: str | None) -> list[str]:
+def _hints(session: Session, current: str | None, why: str) -> list[str]:
     """What can be done next with this session, as git hints at it."""
     name = "" if session.id == current else f" {session.id[:8]}"
     if session.ended:
         return [f'use "git agent-session resume{name}" to go on with it, "start" to open another']
     if session.status == "paused":
         return [f'use "git agent-session resume{name}" to go on with it']
+    if why:
+        return [f'use "git agent-session resume{name}" to go on with it, "cleanup" to close it as abandoned']
     if name:
         return [f'use "git agent-session switch{name}" to make it the current one']
     return ['use "git agent-session log TYPE TEXT" to record something', 'use "git agent-session end" to end it']

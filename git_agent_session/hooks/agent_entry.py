@@ -1,8 +1,9 @@
 """The entry point of agents' hooks: `git-agent-session hook AGENT`, a payload on standard input.
 
-It always exits 0 and prints nothing: an agent takes output for instructions and a failure for a veto. What goes wrong
-becomes a line in `<common git dir>/agent-session/hook.log`. It runs on every tool call, so it imports neither click nor
-pygit2 nor `json` (8 ms for the pattern module that C does without); heavy work is started detached and not waited for.
+It always exits 0 and prints nothing: an agent takes output for instructions and a failure for a veto. (One thing may be
+asked for, a brief for a session that begins: see `agent_brief`.) What goes wrong becomes a line in
+`<common git dir>/agent-session/hook.log`. It runs on every tool call, so it imports neither click nor pygit2 nor `json`
+(8 ms for the pattern module that C does without); heavy work is started detached and not waited for.
 """
 
 from __future__ import annotations
@@ -20,12 +21,19 @@ if TYPE_CHECKING:
 
 # bytes; a payload carries whole files
 PAYLOAD = 16 * 1024 * 1024
+# the hooks of whoever hands work to agents
+DELEGATION = ("pre-delegate", "subagent-stop")
 # what some programs of Windows begin a text with
 _BOM = b"\xef\xbb\xbf"
 
 
 def main(argv: list[str]) -> int:
     """Take one hook call of the agent named in `argv`; returns 0 whatever happens."""
+    if argv and argv[0] in DELEGATION:
+        # not an agent's own hook: it answers, and takes the time to
+        from git_agent_session.hooks import delegate
+
+        return delegate.main(argv)
     try:
         _take(argv[0] if argv else "")
     except BaseException as e:  # not even an interrupt may reach the agent
@@ -73,8 +81,29 @@ def _record(location: Location, agent: Agent, payload: Mapping[str, Any]) -> boo
         from git_agent_session.agents import detach
 
         detach.settle(location, agent.NAME, session_id, capture)
+    if session_id and (capture.begins or capture.ends):
+        _note_process(location, agent, session_id, ends=bool(capture.ends))
+    if session_id and capture.begins:
+        from git_agent_session.redact.configured import setting
+
+        if setting(location, "brief"):
+            from git_agent_session.hooks import agent_brief
+
+            agent_brief.say(location, agent.NAME, session_id)
     # an agent that went from one repository to another ends in both
     return not capture.ends
+
+
+def _note_process(location: Location, agent: Agent, session_id: str, *, ends: bool) -> None:
+    """Keep which process the session is of, where the agent tells: one that is gone without an end has crashed."""
+    pid = os.environ.get(getattr(agent, "PID", ""), "")
+    if pid:
+        from git_agent_session import running
+
+        if ends:
+            running.forget(location.shared, session_id)
+        else:
+            running.note(location.shared, session_id, pid)
 
 
 def _locations(agent: Agent, payload: Mapping[str, Any]) -> list[Location]:

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from git_agent_session.git.discover import Location
 
 CACHE = "redact.settings"
-_FORMAT = "1"
+_FORMAT = "2"
 _SECTION = "agentsession.redact."
+# keys of other sections that hooks ask for
+_OTHERS = {"agentsession.brief": "brief", "agentsession.briefms": "briefms"}
 # what says where git's configuration is, or is some of it (git-config(1))
 _VARIABLES = ("HOME", "USERPROFILE", "XDG_CONFIG_HOME", "PATH")
 
@@ -105,18 +107,40 @@ def read(location: Location) -> Settings:
     return _settings(location)[0]
 
 
+def setting(location: Location, name: str) -> str:
+    """The value of one of the other keys that hooks ask for (`_OTHERS`); "" for none, or where git cannot be asked."""
+    from git_agent_session.errors import GitError
+
+    # a hook's process has made a redactor before it asks, and lives for milliseconds
+    rows = _seen.get(location.private)
+    try:
+        return dict(_rows(location)[0] if rows is None else rows).get(name, "")
+    except GitError:
+        return ""
+
+
+# what the last redactor of this process went by, by the worktree's private folder
+_seen: dict[str, list[tuple[str, str]]] = {}
+
+
 def _settings(location: Location) -> tuple[Settings, bool]:
     """The settings, and whether git was asked for them."""
+    rows, fresh = _rows(location)
+    _seen[location.private] = rows
+    return Settings(rows), fresh
+
+
+def _rows(location: Location) -> tuple[list[tuple[str, str]], bool]:
     path = os.path.join(location.private, CACHE)
     env = _environment()
     rows = _cached(path, env)
     if rows is not None:
-        return Settings(rows), False
+        return rows, False
     rows, files = _asked(location)
     # how the files look is taken down after git read them, so a change in between may be missed only if it leaves
     # number, size and time of the file as they were
     _keep(path, env, rows, files)
-    return Settings(rows), True
+    return rows, True
 
 
 def _environment() -> str:
@@ -185,6 +209,8 @@ def _asked(location: Location) -> tuple[list[tuple[str, str]], list[str]]:
             files.append(file)
         if key.startswith(_SECTION):
             rows.append((key[len(_SECTION) :], value if sep else "true"))
+        elif key in _OTHERS:
+            rows.append((_OTHERS[key], value if sep else "true"))
         elif key == "include.path" or (key.startswith("includeif.") and key.endswith(".path")):
             # a file that is not there yet
             files.append(os.path.join(os.path.dirname(file), os.path.expanduser(value)))

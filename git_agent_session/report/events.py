@@ -131,6 +131,33 @@ def _chunk(data: Doc) -> str:
     return ", ".join(parts)
 
 
+def _task(data: Doc) -> str:
+    about = _text(data, "title") or _text(data, "outcome")
+    return f"{_text(data, 'action')} {_text(data, 'task')}" + (f": {about}" if about else "")
+
+
+def _exec(data: Doc) -> str:
+    if data.get("action") == "start":
+        return _text(data, "command")
+    parts = [_text(data, "error") or f"exit status {_text(data, 'exit')}"]
+    if isinstance(data.get("duration_ms"), int | float):
+        parts.append(f"after {term.duration(data['duration_ms'])}")
+    last = _text(data, "tail").rpartition("\n")[2]
+    return " ".join(parts) + (f": {last}" if last else "")
+
+
+def _agent(data: Doc) -> str:
+    name = " ".join(t for t in (_text(data, "action"), _text(data, "type")) if t)
+    more = [_text(data, key) for key in ("status", "checkpoint", "error") if data.get(key)]
+    return f"{name} ({', '.join(more)})" if more else name
+
+
+def _phase(data: Doc) -> str:
+    ready = data.get("ready")
+    marks = {True: " (ready to be resumed)", False: "" if data.get("phase") else "not ready to be resumed"}
+    return _text(data, "phase") + (marks.get(ready, "") if isinstance(ready, bool) else "")
+
+
 def _first(*keys: str) -> Callable[[Doc], str]:
     def say(data: Doc) -> str:
         return next((_text(data, key) for key in keys if data.get(key)), "") or words.value(data)
@@ -152,10 +179,13 @@ _SAYS: dict[str, Callable[[Doc], str]] = {
     "usage": _usage,
     "transcript": _chunk,
     "model": _model,
-    "agent": lambda data: " ".join(t for t in (_text(data, "action"), _text(data, "type")) if t),
+    "agent": _agent,
+    "task": _task,
+    "exec": _exec,
+    "plan": _first("title", "text"),
     "compact": _first("trigger", "summary"),
     "error": _first("message", "text", "error"),
     "interrupt": lambda data: _text(data, "message"),
-    "phase": _first("phase"),
+    "phase": _phase,
     "decision": _first("text", "title"),
 }

@@ -28,6 +28,13 @@ def status(view: View, session: Session, opening: str) -> list[str]:
     return lines
 
 
+def crashed(view: View, why: str) -> list[str]:
+    """A line about a session that a crash left open, none where that is not known."""
+    if not why:
+        return []
+    return [view.status("failed", "Left open by a crash:") + f" {term.clean(why)}."]
+
+
 def gap(view: View, commits: Sequence[Unlinked]) -> list[str]:
     """One line about commits that look like an agent's and have no session; none without them."""
     if not commits:

@@ -87,18 +87,24 @@ _COUNTED = (
     ("metrics", "metric", ""),
     ("snapshots", "context snapshot", ""),
     ("decisions", "decision", ""),
+    ("plans", "plan", ""),
+    ("agents", "subagent", ""),
     ("compactions", "compaction", ""),
     ("errors", "error", ""),
     ("interrupts", "interrupt", ""),
 )
 # how a session is stored, not what happened in it
 _UNSAID = ("events", "chunks")
+_TASKS = ("tasks", "tasks_done", "tasks_failed")
 
 
 def counts(numbers: Mapping[str, int]) -> str:
     """`3 commits, 12 messages`, what there is none of left out."""
-    known = {key for key, _, _ in _COUNTED}.union(_UNSAID)
+    known = {key for key, _, _ in _COUNTED}.union(_UNSAID, _TASKS)
     parts = [term.count(numbers[key], noun, many) for key, noun, many in _COUNTED if numbers.get(key)]
+    if numbers.get("tasks"):
+        failed = f" and {numbers['tasks_failed']} failed" if numbers.get("tasks_failed") else ""
+        parts.append(f"{term.count(numbers['tasks'], 'task')} ({numbers.get('tasks_done', 0)} done{failed})")
     parts += [f"{n} {key}" for key, n in numbers.items() if key not in known and n]
     return term.clean(", ".join(parts))
 

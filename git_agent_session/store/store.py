@@ -34,7 +34,7 @@ from git_agent_session.model import (
 from git_agent_session.redact.configured import redactor
 from git_agent_session.redact.engine import Redactor
 from git_agent_session.store import drain as draining
-from git_agent_session.store import entries, links, lookup
+from git_agent_session.store import entries, left_open, links, lookup
 from git_agent_session.store.reader import Excerpts, Reader
 
 # a Store that lives long looks at the configuration this often
@@ -61,17 +61,21 @@ class Store(Reader):
         project: str = "",
         user: str = "",
         parent: str = "",
+        workflow: str = "",
+        phase: str = "",
         agent: Agent | str = "",
         tags: Sequence[str] = (),
         meta: Mapping[str, Any] | None = None,
         context: Mapping[str, Any] | None = None,
+        forked_from: Mapping[str, str] | None = None,
         activate: bool = True,
     ) -> Session:
         """Open a session and return it; with `activate` it becomes this worktree's active one.
 
         `agent` is an Agent or its type. One with a `native_id` gets the id that the agent's own hooks would give it.
-        `context` is a snapshot (`Snapshot.to_dict()`) to store as the initial one. Raises UsageError for a value that
-        cannot be, SessionState when the session exists already, StorageError.
+        `context` is a snapshot (`Snapshot.to_dict()`) to store as the initial one. `workflow` and `phase` are taken as
+        they are: `work.workflows.start` checks them. Raises UsageError for a value that cannot be, SessionState when
+        the session exists already, StorageError.
         """
         who = entries.agent(agent)
         session_id = native_session_id(who.type, who.native_id) if who.native_id else new_session_id()
@@ -84,8 +88,11 @@ class Store(Reader):
             "project": entries.text(project, "project") or lookup.worktree_name(self.repo.location),
             "user": entries.text(user, "user") or "{} <{}>".format(*self.repo.identity),
             "parent": self.resolve(parent) if parent else "",
+            "workflow": entries.text(workflow, "workflow"),
+            "phase": entries.text(phase, "phase"),
             "tags": [entries.tag(t) for t in entries.texts(tags, "tags")],
             "meta": entries.table(meta or {}, "the metadata"),
+            "forked_from": entries.table(forked_from or {}, "where it was forked"),
             "agent": {k: getattr(who, k) for k in Agent.__slots__ if getattr(who, k)},
         }
         events = [self._event(session_id, "start", {k: v for k, v in data.items() if v})]
@@ -107,12 +114,18 @@ class Store(Reader):
             live.set_native(self.shared, who.type, who.native_id, session_id)
         return state.session()
 
-    def end(self, session: str | None = None, *, status: str = "completed", message: str = "") -> Session:
-        """End a session with one of the final statuses. Raises UsageError, SessionState when it has ended already."""
+    def end(
+        self, session: str | None = None, *, status: str = "completed", message: str = "", phase: str = ""
+    ) -> Session:
+        """End a session with one of the final statuses, in a last `phase` where one is given.
+
+        Raises UsageError, SessionState when it has ended already.
+        """
         if entries.text(status, "status") not in END_STATUSES:
             raise UsageError(f"{codec.clean(status, 40)!r} is no final status", hint=f"use {', '.join(END_STATUSES)}")
         current = self._in_state(session, ended=False, verb="ended")
-        data = {"status": status, **({"message": entries.text(message, "message")} if message else {})}
+        texts = {"message": entries.text(message, "message"), "phase": entries.text(phase, "phase")}
+        data = {"status": status, **{k: v for k, v in texts.items() if v}}
         self._append(current.id, [self._event(current.id, "end", data)])
         self._close(current.id)
         self.drain(current.id)
@@ -131,6 +144,7 @@ class Store(Reader):
         """Go on with a paused or ended session; with `activate` it becomes this worktree's active one."""
         current = self.get(session)
         self._prepare()
+        left_open.forget(self.shared, current.id)
         if current.ended or current.status == PAUSED:
             self._append(current.id, [self._event(current.id, "resume", {})])
         elif live.is_open(self.shared, current.id) and (not activate or live.active(self.private) == current.id):

@@ -109,6 +109,6 @@ def test_a_session_that_goes_on_meanwhile_is_left_alone(repo: Repo, cli: Cli) ->
 
 
 def test_how_long_must_be_said_once(repo: Repo, cli: Cli) -> None:
-    for args in ([], ["--hours", "1", "--days", "1"]):
+    for args in (["--delete"], ["--hours", "1", "--days", "1"]):
         assert "give --hours N or --days N" in cli.fails("cleanup", *args, code=2)
     assert "is no status" in cli.fails("cleanup", "--hours", "1", "--status", "asleep", code=2)

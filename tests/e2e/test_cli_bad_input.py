@@ -78,7 +78,7 @@ def test_ending_an_ended_session(cli: Cli) -> None:
 
 def test_pausing_a_paused_and_resuming_an_active_session(cli: Cli) -> None:
     cli.start()
-    assert "active already" in cli.fails("resume")
+    assert "active already" in cli("resume").err
     cli("pause")
     assert "paused already" in cli.fails("pause")
 

@@ -64,7 +64,7 @@ def test_an_authors_escape_sequences_are_taken_out(cli: Cli, repo: Repo) -> None
         assert "\x1b" not in cli(*args).out, args
 
 
-@pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8"])
+@pytest.mark.parametrize("locale", ["C", pytest.param("POSIX", marks=pytest.mark.slow), "C.UTF-8"])
 def test_any_locale_is_survived(repo: Repo, locale: str) -> None:
     cli = Cli(repo)
     cli("install")

@@ -1,4 +1,4 @@
-"""`resume` of a session that an agent opened: the agent's own command, printed or run, and never a stranger's words."""
+"""`resume --agent`: the agent's own command, printed or run, and never a stranger's words."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def programs(tmp_path: Path) -> str:
 
 
 def test_the_agents_own_command_is_printed(cli: Cli, kept: Kept) -> None:
-    done = cli("resume", kept.id[:8])
+    done = cli("resume", "--agent", "-n", kept.id[:8])
     assert (done.out, done.err) == (f"claude --resume {NATIVE}\n", "")
 
 
 def test_printing_it_opens_nothing(cli: Cli, kept: Kept) -> None:
     before = kept.store.get(kept.id).to_dict()
-    cli("resume", kept.id)
+    cli("resume", "--agent", "--dry-run", kept.id)
     assert kept.store.get(kept.id).to_dict() == before
     assert kept.store.current_id() is None
 
@@ -56,16 +56,16 @@ def test_one_that_was_paused_by_hand_goes_on(repo: Repo) -> None:
     repo.commit("one")
     kept = Kept(repo)
     kept.store.pause(kept.id)
-    assert Cli(repo)("resume", kept.id).out == f"claude --resume {NATIVE}\n"
+    assert Cli(repo)("resume", kept.id, "--json").json["command"] == f"claude --resume {NATIVE}"
     assert kept.store.get(kept.id).status == "active"
 
 
 def test_without_an_id_it_is_the_last_one_of_the_worktree(cli: Cli) -> None:
-    assert cli("resume").out == f"claude --resume {NATIVE}\n"
+    assert cli("resume", "--agent", "-n").out == f"claude --resume {NATIVE}\n"
 
 
 def test_json_has_the_parts(cli: Cli, kept: Kept, repo: Repo) -> None:
-    assert cli("resume", kept.id, "--json").json == {
+    assert cli("resume", "--agent", "-n", kept.id, "--json").json == {
         "id": kept.id,
         "command": f"claude --resume {NATIVE}",
         "argv": ["claude", "--resume", NATIVE],
@@ -76,10 +76,11 @@ def test_json_has_the_parts(cli: Cli, kept: Kept, repo: Repo) -> None:
 def test_from_another_worktree_the_command_goes_to_the_sessions_own(kept: Kept, repo: Repo, tmp_path: Path) -> None:
     repo.git("worktree", "add", "-q", "-b", "b", str(tmp_path / "it's another"))
     other = Repo(tmp_path / "it's another")
-    assert Cli(other)("resume", kept.id).out == f"cd {shlex.quote(str(repo.path))} && claude --resume {NATIVE}\n"
+    printed = Cli(other)("resume", "--agent", "-n", kept.id).out
+    assert printed == f"cd {shlex.quote(str(repo.path))} && claude --resume {NATIVE}\n"
     there = Kept(other, native_id="5d0c")
-    assert Cli(other)("resume", there.id).out == "claude --resume 5d0c\n"
-    out = Cli(repo)("resume", there.id).out
+    assert Cli(other)("resume", "--agent", "-n", there.id).out == "claude --resume 5d0c\n"
+    out = Cli(repo)("resume", "--agent", "-n", there.id).out
     assert shlex.split(out) == ["cd", str(other.path), "&&", "claude", "--resume", "5d0c"]
 
 
@@ -98,7 +99,7 @@ HOSTILE = ["--help", "-x", "a b", "$(touch x)", "a;b", "`x`", "a\nb", "a'b", "..
 
 
 @pytest.mark.parametrize("native_id", HOSTILE)
-@pytest.mark.parametrize("how", [[], ["--exec"], ["--json"]])
+@pytest.mark.parametrize("how", [["--agent"], ["--agent", "-n"], ["--agent", "-n", "--json"]])
 def test_an_id_that_is_no_plain_word_is_neither_printed_nor_run(repo: Repo, native_id: str, how: list[str]) -> None:
     repo.commit("one")
     kept = Kept(repo)
@@ -106,6 +107,7 @@ def test_an_id_that_is_no_plain_word_is_neither_printed_nor_run(repo: Repo, nati
     kept.store.append(kept.id, "start", {"agent": {"type": "claude-code", "native_id": native_id}})
     done = Cli(repo)("resume", kept.id, *how, code=1)
     assert done.out == "" and "no plain word" in done.err and "--resume" not in done.err
+    assert "command" not in Cli(repo)("resume", kept.id, "--json").json
 
 
 def test_exec_runs_it_in_the_sessions_worktree(kept: Kept, repo: Repo, tmp_path: Path, programs: str) -> None:
@@ -136,7 +138,7 @@ def test_a_session_of_an_unknown_agent_is_opened_again(repo: Repo) -> None:
     store = Kept(repo).store
     made = store.start(agent=Agent("nobody-knows-it", "", "", "5d0c"))
     store.end(made.id)
-    assert Cli(repo)("resume", made.id).out.startswith(f"Resumed session {made.id[:8]}")
+    assert Cli(repo)("resume", made.id).err.startswith(f"Resumed session {made.id[:8]}")
 
 
 def test_exec_and_json_do_not_go_together(cli: Cli) -> None:

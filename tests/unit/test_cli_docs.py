@@ -58,7 +58,7 @@ def test_every_command_stands_in_the_help_once() -> None:
     assert len(names) == len(set(names))
     modules = {p.stem for p in (ROOT / "git_agent_session/cli").glob("*.py")}
     modules -= {"__init__", "main", "commands", "env", "params", "dates"}
-    assert set(names) == {name.rstrip("_") for name in modules}
+    assert set(names) == {name.rstrip("_").replace("_", "-") for name in modules}
 
 
 def _keys(title: str) -> set[str]:
