@@ -1,7 +1,7 @@
 """States by tip in SQLite, so that a list needs neither packs nor TOML. Derived and disposable.
 
-`<common dir>/agent-session/index.sqlite`: delete it and everything still works, slower once. Any trouble with it
-(locked, damaged, an older version, a read-only folder) counts as not having it.
+A table of its own in the file of the index, made here where there is no index yet: a list must not wait for one to be
+built. Any trouble with the file (locked, damaged, another version, a read-only folder) counts as not having it.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from git_agent_session.model import Doc
 if TYPE_CHECKING:
     import sqlite3
 
-# also to be raised when what `bounds.sane` lets pass changes: rows hold states that are sane
-VERSION = 2
+_TABLE = "CREATE TABLE IF NOT EXISTS excerpt (id TEXT PRIMARY KEY, tip TEXT NOT NULL, doc TEXT NOT NULL) WITHOUT ROWID"
+# the first build of an index writes for minutes, and what is not kept now is kept by the next list
+_WAIT_SECONDS = 0.1
 
 
 class SqliteExcerpts:
     """The cache of one repository."""
 
     def __init__(self, shared: str) -> None:
-        self._path = os.path.join(shared, "index.sqlite")
+        self._shared = shared
 
     def load(self) -> dict[str, tuple[str, Doc]]:
         """Session id -> (tip, state at that tip)."""
-        if not os.path.exists(self._path):
+        if not os.path.exists(os.path.join(self._shared, "index.sqlite")):
             return {}
         import json
         import sqlite3
@@ -38,7 +39,9 @@ class SqliteExcerpts:
                 rows = db.execute("SELECT id, tip, doc FROM excerpt").fetchall()
                 docs = json.loads(f"[{','.join(doc for _, _, doc in rows)}]")
                 return {i: (tip, doc) for (i, tip, _), doc in zip(rows, docs, strict=True)}
-        except (sqlite3.Error, ValueError, OSError):
+        except (sqlite3.OperationalError, OSError):
+            return {}
+        except (sqlite3.Error, ValueError):
             self._drop()
             return {}
 
@@ -54,34 +57,34 @@ class SqliteExcerpts:
                 kept.append((session_id, tip, json.dumps(doc, allow_nan=False)))
         try:
             with self._open() as db:
+                db.execute("BEGIN IMMEDIATE")
                 db.executemany("INSERT OR REPLACE INTO excerpt (id, tip, doc) VALUES (?, ?, ?)", kept)
                 db.executemany("DELETE FROM excerpt WHERE id = ?", [(i,) for i in gone])
-        except sqlite3.OperationalError:
+                db.execute("COMMIT")
+        except (sqlite3.OperationalError, OSError):
             return  # locked, or the folder cannot be written
-        except (sqlite3.Error, OSError):
+        except sqlite3.Error:
             self._drop()
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         import sqlite3
 
-        fresh = not os.path.exists(self._path)
-        db = sqlite3.connect(self._path, timeout=1.0)
+        from git_agent_session.index import database, schema
+
+        db = database.connect(self._shared, timeout=_WAIT_SECONDS)
         try:
-            if fresh:
-                with contextlib.suppress(OSError):
-                    os.chmod(self._path, 0o600)
-            if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                db.executescript(
-                    "BEGIN IMMEDIATE; DROP TABLE IF EXISTS excerpt;"
-                    "CREATE TABLE excerpt (id TEXT PRIMARY KEY, tip TEXT NOT NULL, doc TEXT NOT NULL) WITHOUT ROWID;"
-                    f"PRAGMA user_version = {VERSION}; COMMIT;"
-                )
-            with db:
-                yield db
+            found = database.version(db)
+            if found not in (0, schema.VERSION):
+                raise sqlite3.DatabaseError(f"version {found}")
+            db.execute(_TABLE)
+            if found == 0:
+                db.execute(f"PRAGMA user_version = {schema.VERSION}")
+            yield db
         finally:
             db.close()
 
     def _drop(self) -> None:
-        with contextlib.suppress(OSError):
-            os.unlink(self._path)
+        from git_agent_session.index import database
+
+        database.drop_unless_busy(self._shared)

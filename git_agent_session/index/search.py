@@ -1,0 +1,176 @@
+"""Full text search in the index: what a person types, the events that fit, the best first.
+
+Without FTS5 in this Python's SQLite every word is looked for as it is, which is slower and ranks by time.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from git_agent_session.errors import UsageError
+from git_agent_session.model import Doc
+
+# of more events than these that fit, the younger ones are ranked
+CANDIDATES = 2_000
+# sessions; among more, the younger events that fit are found soon
+FEW = 500
+# around a hit in a snippet; control characters, which no text of ours holds
+BEGIN, END = "\x02", "\x03"
+SNIPPET_WORDS = 16
+MAX_WORDS = 32
+
+_WORD = re.compile(r'"[^"]*"|\S+')
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What a search asks for besides words; what is empty is not asked. Times are RFC 3339, those of the events."""
+
+    session: str = ""
+    agent: str = ""
+    project: str = ""
+    tag: str = ""
+    since: str = ""
+    until: str = ""
+    commit: str = ""
+    path: str = ""
+    kinds: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An event that fits: `score` is higher for a better one; `snippet` has hits between BEGIN and END."""
+
+    session: str
+    event: str
+    kind: str
+    at: str
+    goal: str
+    snippet: str
+    score: float = 0.0
+    key: int = field(default=0, repr=False)
+
+    def to_dict(self) -> Doc:
+        """As `--json` prints it, hits between square brackets."""
+        plain = self.snippet.replace(BEGIN, "[").replace(END, "]")
+        told = {"session": self.session, "event": self.event, "kind": self.kind, "at": self.at, "goal": self.goal}
+        return {k: v for k, v in told.items() if v} | {"snippet": plain, "score": round(self.score, 3)}
+
+
+def search(db: sqlite3.Connection, text: str, where: Where, limit: int, *, full: bool) -> list[Hit]:
+    """The events that hold all the words of `text`, the best first; `"…"` is a phrase, `word*` a beginning.
+
+    `full` is False where there is no full text index. Raises UsageError for a text without words.
+    """
+    words = _words(text)
+    conditions, values = _conditions(where)
+    if full and _is_few(db, where):
+        keys = f"SELECT e.key FROM sessions s JOIN events e ON e.session = s.id WHERE 1{conditions}"
+        # the plus keeps SQLite from asking the full text index once for each key
+        return _ranked(db, _query(words), f" AND +f.rowid IN ({keys})", values, limit)
+    if full:
+        return _ranked(db, _query(words), conditions, values, limit)
+    return _plain(db, words, conditions, values, limit)
+
+
+def _is_few(db: sqlite3.Connection, where: Where) -> bool:
+    """Whether the sessions that may fit are so few that their events are better listed first."""
+    conditions, values = _conditions(replace(where, since="", until="", kinds=()))
+    if not conditions:
+        return False
+    found = db.execute(f"SELECT 1 FROM sessions s WHERE 1{conditions} LIMIT ?", (*values, FEW + 1)).fetchall()
+    return len(found) <= FEW
+
+
+def _words(text: str) -> list[str]:
+    words = [w for w in _WORD.findall(text.replace("\0", " ")) if any(c.isalnum() for c in w)]
+    if not words:
+        raise UsageError("there is no word to search for", hint='give words, "a phrase" or begin*')
+    return words[:MAX_WORDS]
+
+
+def _query(words: Sequence[str]) -> str:
+    """The words in the language of FTS5 (sqlite.org/fts5.html), none of them read as an operator."""
+    parts = []
+    for word in words:
+        bare = word.strip('"').rstrip("*").replace('"', '""')
+        parts.append(f'"{bare}"' + ("*" if word.endswith("*") else ""))
+    return " ".join(parts)
+
+
+def _conditions(where: Where) -> tuple[str, list[str]]:
+    found: list[tuple[str, list[str]]] = []
+    for column, value in (("s.id", where.session), ("s.agent", where.agent), ("s.project", where.project)):
+        if value:
+            found.append((f"{column} = ?", [value]))
+    if where.since:
+        found.append(("e.at >= ?", [where.since]))
+    if where.until:
+        found.append(("e.at <= ?", [where.until]))
+    if where.kinds:
+        found.append((f"e.kind IN ({','.join('?' * len(where.kinds))})", list(where.kinds)))
+    if where.tag:
+        found.append(("s.id IN (SELECT session FROM tags WHERE tag = ?)", [where.tag]))
+    if where.commit:
+        found.append(("s.id IN (SELECT session FROM commits WHERE commit_id = ?)", [where.commit]))
+    if where.path:
+        found.append((f"s.id IN (SELECT session FROM files WHERE {UNDER})", under(where.path)))
+    return "".join(f" AND {c}" for c, _ in found), [v for _, values in found for v in values]
+
+
+# a path itself, or all below it: a range, so that an index serves
+UNDER = "(path = ? OR (path > ? AND path < ?))"
+
+
+def under(path: str) -> list[str]:
+    """The values of UNDER for a path."""
+    bare = path.strip().rstrip("/").removeprefix("./")
+    return [bare, f"{bare}/", f"{bare}0"]
+
+
+_FROM = "JOIN events e ON e.key = f.rowid JOIN sessions s ON s.id = e.session WHERE f.search MATCH ?"
+
+
+def _ranked(db: sqlite3.Connection, query: str, conditions: str, values: list[str], limit: int) -> list[Hit]:
+    # to rank a word that a million events hold takes a second: of those only the younger are ranked
+    youngest = (
+        f"SELECT f.rowid FROM search f {_FROM}{conditions}"
+        if conditions
+        else ("SELECT f.rowid FROM search f WHERE f.search MATCH ?")
+    )
+    cut = db.execute(f"{youngest} ORDER BY f.rowid DESC LIMIT 1 OFFSET {CANDIDATES}", (query, *values)).fetchone()
+    best = (
+        f"SELECT e.session, e.id, e.kind, e.at, s.goal, f.rank, e.key FROM search f {_FROM}{conditions} "
+        "AND f.rowid > ? ORDER BY f.rank LIMIT ?"
+    )
+    found = db.execute(best, (query, *values, cut[0] if cut else 0, limit)).fetchall()
+    snippet = f"SELECT snippet(search, 0, '{BEGIN}', '{END}', '…', {SNIPPET_WORDS}) FROM search"
+    out = []
+    for session, event, kind, at, goal, rank, key in found:
+        row = db.execute(f"{snippet} WHERE search MATCH ? AND rowid = ?", (query, key)).fetchone()
+        out.append(Hit(session, event, kind, at, goal, str(row[0]).strip() if row else "", -float(rank), key))
+    return out
+
+
+def _plain(db: sqlite3.Connection, words: Sequence[str], conditions: str, values: list[str], limit: int) -> list[Hit]:
+    bare = [w.strip('"').rstrip("*") for w in words]
+    fits = "".join(" AND t.text LIKE ? ESCAPE '\\'" for _ in bare)
+    query = (
+        "SELECT e.session, e.id, e.kind, e.at, s.goal, t.text, e.key FROM texts t JOIN events e ON e.key = t.event "
+        f"JOIN sessions s ON s.id = e.session WHERE 1{conditions}{fits} ORDER BY e.key DESC LIMIT ?"
+    )
+    likes = ["%" + re.sub(r"([\\%_])", r"\\\1", w) + "%" for w in bare]
+    found = db.execute(query, (*values, *likes, limit)).fetchall()
+    return [
+        Hit(session, event, kind, at, goal, _around(text, bare[0]), 0.0, key)
+        for session, event, kind, at, goal, text, key in found
+    ]
+
+
+def _around(text: str, word: str) -> str:
+    at = max(0, text.lower().find(word.lower()))
+    start, end = max(0, at - 60), at + len(word)
+    return f"{text[start:at]}{BEGIN}{text[at:end]}{END}{text[end : end + 60]}".strip()
