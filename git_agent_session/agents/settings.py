@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from git_agent_session.agents import registry
 from git_agent_session.agents.settings_backup import Backup, Kept, digest
@@ -25,29 +25,34 @@ from git_agent_session.git.discover import Location
 ON, OUTDATED, OFF, BROKEN = "enabled", "out of date", "not enabled", "broken"
 
 _SAID = {
-    "enabled": "hooks added to {path}",
-    "trusted": "hooks in {path} are trusted now",
-    "disabled": "hooks taken out of {path}",
+    "enabled": "{what} added to {path}",
+    "trusted": "{what} in {path} are trusted now",
+    "disabled": "{what} taken out of {path}",
     "restored": "{path} is as it was before",
     "unchanged": "nothing to do in {path}",
 }
+_WHAT = {"hooks": "hooks", "server": "the MCP server"}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One settings file: `action` is `enabled`, `trusted`, `disabled`, `restored` or `unchanged`."""
+    """One settings file: `action` is `enabled`, `trusted`, `disabled`, `restored` or `unchanged`.
+
+    `what` is what was put in or taken out: `hooks`, or `server` for the MCP server.
+    """
 
     scope: str
     path: str
     action: str
+    what: str = "hooks"
 
     def said(self, path: str) -> str:
         """The same for people, with the path as it is to be shown."""
-        return _SAID[self.action].format(path=path)
+        return _SAID[self.action].format(path=path, what=_WHAT[self.what])
 
     def to_dict(self) -> dict[str, str]:
         """For `--json`."""
-        return {"scope": self.scope, "path": self.path, "action": self.action}
+        return {"scope": self.scope, "path": self.path, "action": self.action, "what": self.what}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,19 @@ class Look:
     trust: str = ""
 
 
+class Edits(Protocol):
+    """What is ours in a settings file, as a function of its text; one that cannot be understood raises HookConflict."""
+
+    def present(self, text: str) -> bool:
+        """True when any of it is there."""
+
+    def added(self, text: str) -> str:
+        """The text with it, up to date; the same text where it is already."""
+
+    def removed(self, text: str, original: str | None = None) -> str | None:
+        """The text without it, None where nothing is left; `original` is what was there before it came."""
+
+
 def names() -> tuple[str, ...]:
     """The agents that can be enabled."""
     return registry.names()
@@ -130,25 +148,30 @@ def put(at: Place, scope: str, *, trust: bool = False) -> Report:
     file, entries = at.file(scope), Entries(at.name, at.setup)
     if trust and not settings_trust.asked_by(at.name):
         raise UsageError(f"{at.name} runs hooks without asking", hint="leave --trust out")
-    with _told(file.path):
-        before = file.read()
-        after = entries.added(_text(before)).encode("utf-8")
-        backup = Backup(at.location, at.name, scope, at.env)
-        kept = backup.load()
-        changed = after != before
-        if changed:
-            backup.save(_keep(kept, file, before, after, entries))
-            file.write(after)
+    changed = add(file, entries, Backup(at.location, at.name, scope, at.env))
     action = "enabled" if changed else "unchanged"
-    if trust and settings_trust.give(at, scope, handlers(_text(after), entries)):
+    with _told(file.path):
+        after = _text(file.read())
+    if trust and settings_trust.give(at, scope, handlers(after, entries)):
         action = "trusted" if action == "unchanged" else action
     hint = at.setup.hint if changed else ""
     if settings_trust.asked_by(at.name):
-        hint = settings_trust.hint(settings_trust.state(at, scope, handlers(_text(after), entries)))
+        hint = settings_trust.hint(settings_trust.state(at, scope, handlers(after, entries)))
     return Report(at.name, (Change(scope, file.path, action),), hint=hint)
 
 
-def _keep(kept: Kept | None, file: SettingsFile, before: bytes | None, after: bytes, entries: Entries) -> Kept:
+def add(file: SettingsFile, entries: Edits, backup: Backup) -> bool:
+    """Put what is ours into a file, and keep what was there; True when the file is different now."""
+    with _told(file.path):
+        before = file.read()
+        after = entries.added(_text(before)).encode("utf-8")
+        if after != before:
+            backup.save(_keep(backup.load(), file, before, after, entries))
+            file.write(after)
+    return after != before
+
+
+def _keep(kept: Kept | None, file: SettingsFile, before: bytes | None, after: bytes, entries: Edits) -> Kept:
     made = tuple(file.missing_folders())
     if kept is not None and kept.wrote(file.path, before):
         # enabled again over our own text: what was there before the first time is what comes back
@@ -169,9 +192,9 @@ def disable(
     Raises like `enable`; of all scopes, one whose file is broken does not keep the others, and is in `errors`.
     """
     at = place(name, location, env)
+    changes, errors = _without_server(at, scope)
     if scope is not None:
-        return Report(name, (take(at, scope),))
-    changes, errors = [], []
+        return Report(name, (*changes, take(at, scope)), tuple(errors))
     kept = [Backup(at.location, at.name, each, at.env).load() for each in at.scopes]
     for each in at.scopes:
         try:
@@ -183,12 +206,40 @@ def disable(
     return Report(name, tuple(changes), tuple(errors))
 
 
+def _without_server(at: Place, scope: str | None) -> tuple[list[Change], list[AgentSessionError]]:
+    """Take the MCP server out first: where it shares a file with the hooks, it came after them."""
+    from git_agent_session.agents import settings_mcp
+
+    changes: list[Change] = []
+    errors: list[AgentSessionError] = []
+    for each in settings_mcp.scopes(at):
+        if scope in (None, each):
+            try:
+                done = settings_mcp.take(at, each)
+                changes += [done] if done.action != "unchanged" else []
+            except (HookConflict, StorageError) as e:
+                errors.append(e)
+    return changes, errors
+
+
 def take(at: Place, scope: str) -> Change:
-    """As `disable`, for one scope of a place."""
+    """As `disable`, for the hooks in one scope of a place."""
     from git_agent_session.agents import settings_trust
 
     file, entries = at.file(scope), Entries(at.name, at.setup)
-    backup = Backup(at.location, at.name, scope, at.env)
+
+    def distrust(text: str) -> None:
+        if settings_trust.asked_by(at.name):
+            settings_trust.take(at, scope, handlers(text, entries))
+
+    action = take_out(file, entries, Backup(at.location, at.name, scope, at.env), distrust)
+    return Change(scope, file.path, action)
+
+
+def take_out(
+    file: SettingsFile, entries: Edits, backup: Backup, first: Callable[[str], None] = lambda text: None
+) -> str:
+    """Take what is ours out of a file; the action. `first` is called with the text before it is changed."""
     with _told(file.path):
         before, kept = file.read(), backup.load()
         after, action = before, "unchanged"
@@ -199,12 +250,11 @@ def take(at: Place, scope: str) -> Change:
             without = entries.removed(_text(before), None if original is None else _text(original))
             after, action = None if without is None else without.encode("utf-8"), "disabled"
         if after != before:
-            if settings_trust.asked_by(at.name):
-                settings_trust.take(at, scope, handlers(_text(before), entries))
+            first(_text(before))
             file.write(after)
         _drop(kept.made if kept is not None else ())
         backup.drop()
-    return Change(scope, file.path, action)
+    return action
 
 
 def _drop(folders: Iterable[str]) -> None:

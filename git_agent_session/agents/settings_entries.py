@@ -38,7 +38,7 @@ class Entries:
         """True when any entry of ours is in the settings."""
         if self._setup.form == "file":
             return PROGRAM in text
-        return any(self._paths(_document(text)))
+        return any(self.paths(_document(text)))
 
     def added(self, text: str) -> str:
         """The settings with our entries in them, up to date; what is up to date already comes back as it is."""
@@ -50,7 +50,7 @@ class Entries:
             doc.put(("hooks",), {event: [self._entry(event)] for event in self._setup.events})
         for event in self._setup.events:
             self._add(doc, event)
-        for path in reversed([p for p in self._paths(doc) if p[1] not in self._setup.events]):
+        for path in reversed([p for p in self.paths(doc) if p[1] not in self._setup.events]):
             _remove(doc, path)
         for key, value in self._setup.also.items():
             _complete(doc, key, value)
@@ -65,7 +65,7 @@ class Entries:
         if self._setup.form == "file":
             return None if PROGRAM in text else text
         doc = _document(text)
-        gone = any(self._paths(doc))
+        gone = any(self.paths(doc))
         self._take_out(doc)
         alone = all(doc.value[k] == self._setup.also.get(k) for k in doc.value)
         before = _document(original).value if original is not None else {}
@@ -90,7 +90,7 @@ class Entries:
                 raise HookConflict(f"its `hooks.{event}` is not a list", hint=HINT)
 
     def _add(self, doc: Document, event: str) -> None:
-        ours = [p for p in self._paths(doc) if p[1] == event]
+        ours = [p for p in self.paths(doc) if p[1] == event]
         if not ours and event in doc.value["hooks"]:
             doc.append(("hooks", event), self._entry(event))
         elif not ours:
@@ -121,7 +121,7 @@ class Entries:
             whole = [("hooks",)]
         for path in whole:
             _remove(doc, path)
-        while found := next(self._paths(doc), None):
+        while found := next(self.paths(doc), None):
             _remove(doc, found)
 
     def _is_whole(self, entries: object) -> bool:
@@ -141,7 +141,7 @@ class Entries:
         if len(path) > 3 and len(group["hooks"]) == 1 and wanted is not None and group.get("matcher") != wanted:
             doc.put((*path[:3], "matcher"), wanted)
 
-    def _paths(self, doc: Document) -> Iterator[Path]:
+    def paths(self, doc: Document) -> Iterator[Path]:
         """Where ours are, in the order of the text."""
         hooks = doc.value.get("hooks")
         for event, entries in hooks.items() if isinstance(hooks, dict) else ():
@@ -159,7 +159,7 @@ class Entries:
 def handlers(text: str, entries: Entries) -> Iterator[tuple[str, int, int, Mapping[str, Any], str | None]]:
     """Ours in a settings file of the form `groups`: event, number of the group, place in it, entry, matcher."""
     doc = _document(text)
-    for path in entries._paths(doc):
+    for path in entries.paths(doc):
         group = _at(doc.value, path[:3])
         yield str(path[1]), int(path[2]), int(path[4]), _at(doc.value, path), group.get("matcher")
 

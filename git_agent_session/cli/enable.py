@@ -43,10 +43,21 @@ def agents_argument(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("-y", "--yes", is_flag=True, help="Enable all agents that are found, without a question.")
 @click.option("--list", "as_list", is_flag=True, help="List the agents there are, and do nothing.")
 @click.option("--trust", is_flag=True, help="Codex runs hooks only once they are trusted: trust them for you.")
+@click.option("--mcp", is_flag=True, help="Give the agents that are named the MCP server too.")
+@click.option("--write", is_flag=True, help="With --mcp: the server may record notes, tasks, metrics and decisions.")
 @json_option
 @pass_env
 def command(
-    env: Env, names: tuple[str, ...], local: bool, user: bool, yes: bool, as_list: bool, trust: bool, as_json: bool
+    env: Env,
+    names: tuple[str, ...],
+    local: bool,
+    user: bool,
+    yes: bool,
+    as_list: bool,
+    trust: bool,
+    mcp: bool,
+    write: bool,
+    as_json: bool,
 ) -> None:
     """Let coding agents record their sessions by themselves.
 
@@ -58,12 +69,16 @@ def command(
     """
     where = scope(local, user) or "project"
     check(names)
+    if write and not mcp:
+        refuse("--write is for the MCP server", "give --mcp too")
+    if mcp and not names:
+        refuse("--mcp needs the name of an agent", "name those that are to have the server")
     if as_list or (as_json and not names and not yes):
         _list(env, as_json)
         return
     chosen = list(dict.fromkeys(names)) or _choose(env, where, yes)
     if chosen or as_json:
-        _enable(env, chosen, where, trust, as_json)
+        _enable(env, chosen, where, trust, ("write" if write else "read") if mcp else "", as_json)
     if chosen and location(env) is not None:
         env.remark_hooks()
 
@@ -133,8 +148,9 @@ def near(path: str) -> str:
     return path if shorter.startswith("..") else shorter
 
 
-def _enable(env: Env, names: Sequence[str], where: str, trust: bool, as_json: bool) -> None:
-    from git_agent_session.agents import settings
+def _enable(env: Env, names: Sequence[str], where: str, trust: bool, server: str, as_json: bool) -> None:
+    """Enable the agents; `server` is "read" or "write" for the MCP server too, "" for none."""
+    from git_agent_session.agents import settings, settings_mcp
     from git_agent_session.agents.settings_trust import asked_by
 
     here = location(env)
@@ -143,7 +159,20 @@ def _enable(env: Env, names: Sequence[str], where: str, trust: bool, as_json: bo
         refuse("none of these agents asks for trust", "leave --trust out")
     for place in places:  # before the first is changed
         place.file(where)
-    printed(env, [settings.put(p, where, trust=trust and asked_by(p.name)) for p in places], as_json)
+        if server:
+            settings_mcp.check(place, where)
+    reports = [settings.put(p, where, trust=trust and asked_by(p.name)) for p in places]
+    if server:
+        served = [settings_mcp.put(p, where, write=server == "write") for p in places]
+        reports = [_both(hooks, server) for hooks, server in zip(reports, served, strict=True)]
+    printed(env, reports, as_json)
+
+
+def _both(hooks: Report, server: Report) -> Report:
+    from dataclasses import replace
+
+    hint = "; ".join(h for h in (hooks.hint, server.hint) if h)
+    return replace(hooks, changes=(*hooks.changes, *server.changes), hint=hint)
 
 
 def _choose(env: Env, where: str, yes: bool) -> list[str]:

@@ -188,7 +188,7 @@ def _opened(env: Env, session_id: str) -> None:
     )
     for name, text in rows:
         if text:
-            env.write(f"  {name + ':':<9}{term.clean(text)}")
+            env.write(f"  {name + ':':<10}{term.clean(text)}")
     env.write("")
     env.write(f"export GIT_AGENT_SESSION={session.id}")
 

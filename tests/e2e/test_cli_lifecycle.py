@@ -26,9 +26,9 @@ def test_start_prints_the_id_what_was_opened_and_the_line_to_export(repo: Repo) 
     lines = done.stdout.splitlines()
     session_id = lines[0].rpartition(" ")[2]
     assert is_session_id(session_id)
-    assert "  goal:    Add rate limiting" in lines
-    assert "  agent:   claude-code 2.1" in lines
-    assert any(line.startswith("  context: 1 file, about ") for line in lines)
+    assert "  goal:     Add rate limiting" in lines
+    assert "  agent:    claude-code 2.1" in lines
+    assert any(line.startswith("  context:  1 file, about ") for line in lines)
     assert lines[-1] == f"export GIT_AGENT_SESSION={session_id}"
     assert repo.git("rev-parse", "--verify", f"refs/agent-sessions/{session_id}")
 
@@ -115,7 +115,7 @@ def test_start_on_a_real_terminal_asks_and_waits_for_the_answer(repo: Repo) -> N
     os.close(sub)
     os.close(main)
     assert process.returncode == 0
-    assert "goal:    From the terminal" in out
+    assert "goal:     From the terminal" in out
 
 
 def test_start_makes_the_new_session_the_current_one_and_names_the_one_before(cli: Cli) -> None:
