@@ -31,7 +31,9 @@ SCENARIOS = {
     "command": "commands.commands",
     "redaction": "redaction_tables.redaction",
     "index": "indexing.indexing",
+    "answers": "answers.answers",
     "sharing": "sharing.sharing",
+    "serve": "serving.serve",
 }
 
 

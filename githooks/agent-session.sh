@@ -72,6 +72,30 @@ agent_session_pick() {
 	case $agent in
 	'' | *[!a-z0-9._-]*) agent=unknown ;;
 	esac
+	agent_session_enabled || {
+		via=off
+		return 1
+	}
+}
+
+# Whether sessions are recorded here: as it was when the session opened, and asked anew as the trailer's setting is.
+agent_session_enabled() {
+	enabled=''
+	if agent_session_reconfigured; then
+		enabled=$(git config --type=bool --get agentSession.enabled 2>/dev/null) || :
+	fi
+	[ "$enabled" != false ]
+}
+
+# True where git's configuration may be another than when the session opened.
+agent_session_reconfigured() {
+	[ -z "${GIT_CONFIG_PARAMETERS:-}${GIT_CONFIG_COUNT:-}" ] || return 0
+	for file in "$common/config" "$gitdir/config.worktree" "${HOME:-/}/.gitconfig" \
+		"${XDG_CONFIG_HOME:-${HOME:-/}/.config}/git/config"; do
+		# shellcheck disable=SC3013 # -nt: dash, busybox, bash, ksh and zsh have it
+		[ "$file" -nt "$shared/live/$session" ] && return 0
+	done
+	return 1
 }
 
 # agent_session_native AGENT MARK ID: the open session that AGENT's own hooks opened for its session ID, where MARK says
@@ -92,17 +116,9 @@ agent_session_native() {
 
 # The trailer setting as it was when the session opened; asked anew only where a config file is younger than that.
 agent_session_trailer() {
-	if [ -n "${GIT_CONFIG_PARAMETERS:-}${GIT_CONFIG_COUNT:-}" ]; then
-		trailer=$(git config --type=bool --get agentSession.trailer) || :
+	if agent_session_reconfigured; then
+		trailer=$(git config --type=bool --get agentSession.trailer 2>/dev/null) || :
 	fi
-	for file in "$common/config" "$gitdir/config.worktree" "${HOME:-/}/.gitconfig" \
-		"${XDG_CONFIG_HOME:-${HOME:-/}/.config}/git/config"; do
-		# shellcheck disable=SC3013 # -nt: dash, busybox, bash, ksh and zsh have it
-		if [ "$file" -nt "$shared/live/$session" ]; then
-			trailer=$(git config --type=bool --get agentSession.trailer 2>/dev/null) || :
-			break
-		fi
-	done
 	[ "$trailer" != false ]
 }
 

@@ -17,6 +17,7 @@ from git_agent_session.errors import AgentSessionError, SessionNotFound, UsageEr
 
 if TYPE_CHECKING:
     from git_agent_session.model import Session
+    from git_agent_session.progress import Bar
     from git_agent_session.report.view import View
     from git_agent_session.store.store import Store
 
@@ -71,6 +72,13 @@ class Env:
         repo = self.store.repo
         if not in_place(repo.location, repo.config("core.hooksPath"), repo.config(COMMAND)):
             self.warn("hooks are not installed here, so commits will not be linked; run `git agent-session install`")
+
+    def is_off(self) -> bool:
+        """True where `agentSession.enabled` says that nothing is to be recorded in this repository."""
+        try:
+            return not self.store.repo.config_bool("agentSession.enabled", True)
+        except AgentSessionError:
+            return False
 
     # -- which session
 
@@ -169,6 +177,12 @@ class Env:
         """Name the sessions that the last list had to skip."""
         for error in self.store.broken:
             self.warn(error.line())
+
+    def busy(self, what: str, unit: str = "") -> Bar:
+        """A bar for work of more than a second: `with env.busy("Checking") as bar`."""
+        from git_agent_session.progress import Bar
+
+        return Bar(self.err, what, unit)
 
     def view(self, *, paged: bool = False, shorts: Iterable[str] | None = None) -> View:
         """How output looks here; `paged` for a command that may run a pager, `shorts` the ids to tell apart."""

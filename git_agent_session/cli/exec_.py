@@ -36,6 +36,8 @@ def command(env: Env, task: str, session: str | None, verbose: bool, words: tupl
 
     if not words:
         refuse("there is no command to run", "give it behind `--`, such as `git agent-session exec -- make test`")
+    if env.is_off():
+        raise click.exceptions.Exit(_unrecorded(env, words))
     streams = {"stdout": env.out, "stderr": env.err}
     kept = [name for name, stream in streams.items() if _is_own_terminal(stream)]
     execution = Execution(
@@ -60,6 +62,19 @@ def command(env: Env, task: str, session: str | None, verbose: bool, words: tupl
         made = f", commits {', '.join(c[:10] for c in ran.commits)}" if ran.commits else ""
         env.say(f"session {ran.session[:8]}: exit status {ran.exit} after {ran.seconds:.1f} s{made}")
     raise click.exceptions.Exit(ran.exit)
+
+
+def _unrecorded(env: Env, words: tuple[str, ...]) -> int:
+    """Run the command as it is, where nothing is to be recorded; returns its exit status as a shell has it."""
+    import subprocess
+
+    env.out.flush()
+    try:
+        code = subprocess.run(words, cwd=env.start, env=dict(env.environ), check=False).returncode
+    except OSError as e:
+        env.say(f"error: {words[0]}: {e.strerror or e}")
+        return 127 if isinstance(e, FileNotFoundError) else 126
+    return 128 - code if code < 0 else code
 
 
 def _is_own_terminal(stream: TextIO) -> bool:

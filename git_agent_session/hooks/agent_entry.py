@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PAYLOAD = 16 * 1024 * 1024
 # the hooks of whoever hands work to agents
 DELEGATION = ("pre-delegate", "subagent-stop")
+# what git takes for false (git-config(1)); agentSession.enabled is one of the settings that are kept for hooks
+OFF = ("false", "no", "off", "0")
 # what some programs of Windows begin a text with
 _BOM = b"\xef\xbb\xbf"
 
@@ -75,7 +77,10 @@ def _record(location: Location, agent: Agent, payload: Mapping[str, Any]) -> boo
     if capture is None:
         return True
     from git_agent_session.agents import recorder
+    from git_agent_session.redact.configured import setting
 
+    if setting(location, "enabled").strip().lower() in OFF:
+        return True
     session_id = recorder.record(location, agent.NAME, capture)
     if session_id and capture.settle:
         from git_agent_session.agents import detach
@@ -83,13 +88,10 @@ def _record(location: Location, agent: Agent, payload: Mapping[str, Any]) -> boo
         detach.settle(location, agent.NAME, session_id, capture)
     if session_id and (capture.begins or capture.ends):
         _note_process(location, agent, session_id, ends=bool(capture.ends))
-    if session_id and capture.begins:
-        from git_agent_session.redact.configured import setting
+    if session_id and capture.begins and setting(location, "brief"):
+        from git_agent_session.hooks import agent_brief
 
-        if setting(location, "brief"):
-            from git_agent_session.hooks import agent_brief
-
-            agent_brief.say(location, agent.NAME, session_id)
+        agent_brief.say(location, agent.NAME, session_id)
     # an agent that went from one repository to another ends in both
     return not capture.ends
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from git_agent_session.git.discover import Location
 
 CACHE = "redact.settings"
-_FORMAT = "2"
+_FORMAT = "3"
 _SECTION = "agentsession.redact."
 # keys of other sections that hooks ask for
-_OTHERS = {"agentsession.brief": "brief", "agentsession.briefms": "briefms"}
+_OTHERS = {"agentsession.enabled": "enabled", "agentsession.brief": "brief", "agentsession.briefms": "briefms"}
 # what says where git's configuration is, or is some of it (git-config(1))
 _VARIABLES = ("HOME", "USERPROFILE", "XDG_CONFIG_HOME", "PATH")
 

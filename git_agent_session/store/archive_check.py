@@ -10,22 +10,32 @@ from git_agent_session.errors import AgentSessionError
 from git_agent_session.git.repository import Repository
 from git_agent_session.store import checking
 
-# sessions of one archive that are looked into when it comes in; the others are when they are read
+# sessions that are looked into in one fetch; the others are when they are read
 MOST = 1000
 
 
-def unreadable(repo: Repository, before: str | None, after: str, *, most: int = MOST) -> dict[str, AgentSessionError]:
-    """Of the sessions that the archive commit `after` has and `before` has not, those that cannot be read, and why.
+class Look:
+    """A look into the archives of one fetch, at `most` sessions in all."""
 
-    Raises ValueError when either is no archive.
-    """
-    known = repo.archives.index(before) if before else {}
-    fresh = [(i, tip) for i, tip in sorted(repo.archives.index(after).items()) if known.get(i) != tip]
-    found: dict[str, AgentSessionError] = {}
-    for session_id, tip in fresh[:most]:
-        ours = known.get(session_id)
-        try:
-            checking.check(repo, session_id, tip, ours if ours and repo.descends(tip, ours) else None)
-        except AgentSessionError as e:
-            found[session_id] = e
-    return found
+    def __init__(self, repo: Repository, *, most: int = MOST) -> None:
+        self._repo = repo
+        self._left = most
+
+    def unreadable(self, before: str | None, after: str) -> dict[str, AgentSessionError]:
+        """Of the sessions that the archive commit `after` has and `before` has not, those that cannot be read, and why.
+
+        Raises ValueError when either is no archive.
+        """
+        known = self._repo.archives.index(before) if before else {}
+        fresh = [(i, tip) for i, tip in sorted(self._repo.archives.index(after).items()) if known.get(i) != tip]
+        fresh = fresh[: self._left]
+        self._left -= len(fresh)
+        found: dict[str, AgentSessionError] = {}
+        for session_id, tip in fresh:
+            ours = known.get(session_id)
+            until = ours if ours and self._repo.descends(tip, ours) else None
+            try:
+                checking.check(self._repo, session_id, tip, until)
+            except AgentSessionError as e:
+                found[session_id] = e
+        return found

@@ -203,7 +203,8 @@ def _take(run: _Run, refs: Mapping[str, str]) -> tuple[list[union.Taken], bool]:
         else:
             _note(run, Result(SESSIONS + name, RECEIVED, "ignored", "its name is no session id", tip))
     # first: a session that stands in an archive needs no ref of its own
-    moved = [_take_archive(run, name, tip) for name, tip in months.items()]
+    look = archive_check.Look(repo)
+    moved = [_take_archive(run, look, name, tip) for name, tip in months.items()]
     taken = []
     for one in union.take(repo, fetched, repo.sessions(refs)):
         reason = one.error.message if one.error else ""
@@ -251,7 +252,7 @@ def _reconcile(run: _Run) -> None:
         run.report.warnings.append(e.line())
 
 
-def _take_archive(run: _Run, name: str, theirs: str) -> bool:
+def _take_archive(run: _Run, look: archive_check.Look, name: str, theirs: str) -> bool:
     """Join a month's archive with ours; True when ours has moved. Sessions in it that cannot be read are named."""
     ref, repo = SESSIONS + name, run.store.repo
     try:
@@ -268,7 +269,7 @@ def _take_archive(run: _Run, name: str, theirs: str) -> bool:
             status = union.NEW if ours is None else union.UPDATED if new == theirs else union.MERGED
             barred = archive.barred(repo, theirs)
             _note(run, Result(ref, RECEIVED, union.BROKEN if barred else status, barred, new))
-            for session_id, error in archive_check.unreadable(repo, ours, new).items():
+            for session_id, error in look.unreadable(ours, new).items():
                 _note(run, Result(SESSIONS + session_id, RECEIVED, union.BROKEN, error.message))
             return new != ours
     except (AgentSessionError, ValueError) as e:

@@ -260,7 +260,7 @@ def test_a_session_in_an_archive_that_cannot_be_read_is_named_and_the_others_com
     (named,) = (r for r in report.latest() if r.status == "broken")
     assert named.session == BAD and reason in named.reason
     store = bob.store
-    found = archive_check.unreadable(store.repo, None, bob.tips()[MONTH])
+    found = archive_check.Look(store.repo).unreadable(None, bob.tips()[MONTH])
     assert list(found) == [BAD] and reason in found[BAD].message
     assert {s.id for s in store.list()} >= {good, fine}
     assert store.get(fine).status == "active" and len(store.history(fine)) == 1
@@ -270,6 +270,15 @@ def test_a_session_in_an_archive_that_cannot_be_read_is_named_and_the_others_com
     assert done.returncode in (0, 1) and done.stderr.count("\n") <= 1 and "Traceback" not in done.stderr
     bob.store.log(good, "note", "still working")
     bob.sync()
+
+
+def test_no_more_sessions_of_archives_are_looked_into_than_was_said(team: Team, bob: Clone, good: str) -> None:
+    ids = [f"{n:08x}-bbbb-4bbb-8bbb-bbbbbbbbbbbb" for n in range(3)]
+    team.raw(MONTH, archived(team, *((i, team.batch(state(i), "not TOML")) for i in ids)))
+    sync.fetch(bob.store, "origin")
+    look = archive_check.Look(bob.store.repo, most=2)
+    assert list(look.unreadable(None, bob.tips()[MONTH])) == ids[:2]
+    assert look.unreadable(None, bob.tips()[MONTH]) == {}
 
 
 def test_an_archive_ref_that_is_not_what_it_says_is_named_and_left_out(team: Team, bob: Clone, good: str) -> None:
