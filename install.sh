@@ -13,9 +13,10 @@ name=git-agent-session
 
 usage() {
 	cat <<'END'
-usage: ./install.sh [--prefix DIR] [--try | --uninstall | --help]
+usage: ./install.sh [--prefix DIR] [--with EXTRA[,EXTRA...]] [--try | --uninstall | --help]
 
   --prefix DIR   install into DIR/bin and DIR/share instead of ~/.local
+  --with EXTRA   what further commands need: web, mcp, ui, sql, parquet; later runs keep it
   --try          install, then show the main job in a scratch repository
   --uninstall    remove what an earlier run put there, and nothing else
   --help         show this text
@@ -207,6 +208,21 @@ make_dir() {
 }
 
 
+# The extras of pyproject.toml, and nothing else: they become part of what pip is told.
+check_extras() {
+	known=web,mcp,ui,sql,parquet rest=$extras
+	while [ -n "$rest" ]; do
+		case ,$known, in
+		*,"${rest%%,*}",*) ;;
+		*) fail "there is no extra ${rest%%,*}" "choose from $known" ;;
+		esac
+		case $rest in
+		*,*) rest=${rest#*,} ;;
+		*) rest='' ;;
+		esac
+	done
+}
+
 install() {
 	check_git
 	find_python
@@ -226,7 +242,10 @@ install() {
 	say "making an environment in $home"
 	make_env "$new"
 	say 'installing the package and what it needs'
-	fill_env "$new" --no-compile "$here"
+	# what an earlier run was asked to add stays
+	[ -n "$extras" ] || extras=$(cat "$home"/env-*/with 2>/dev/null | tail -n 1)
+	fill_env "$new" --no-compile "$here${extras:+[$extras]}"
+	[ -z "$extras" ] || printf '%s\n' "$extras" >"$new/with"
 	prepare
 	make_dir "$bin"
 	place
@@ -430,7 +449,7 @@ try() {
 nl='
 '
 mark='git-agent-session launcher, written by install.sh'
-prefix='' do=install
+prefix='' extras='' do=install
 
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 [ -f "$here/pyproject.toml" ] || fail "$here is no checkout of git agent-session" 'run install.sh from a clone'
@@ -445,6 +464,12 @@ while [ $# -gt 0 ]; do
 		shift
 		;;
 	--prefix=?*) prefix=${1#--prefix=} ;;
+	--with)
+		[ $# -gt 1 ] && [ -n "$2" ] || fail '--with needs the name of an extra'
+		extras=$extras,$2
+		shift
+		;;
+	--with=?*) extras=$extras,${1#--with=} ;;
 	--uninstall | --try) do=${1#--} ;;
 	-h | --help)
 		usage
@@ -473,6 +498,8 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
+extras=${extras#,}
+check_extras
 set_places
 case $do in
 install) install && look_at_path ;;

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import click
 
+from git_agent_session import extras
 from git_agent_session.cli.env import Env
 from git_agent_session.cli.params import pass_env
-from git_agent_session.errors import AgentSessionError, UsageError
-
-INSTALL = "pip install 'git-agent-session[mcp]'"
+from git_agent_session.errors import UsageError
 
 
 @click.command()
@@ -35,7 +34,7 @@ def command(env: Env, write: bool, repo: str | None) -> None:
         # the first version of the SDK has none of these names
         if (e.name or "").startswith("git_agent_session"):
             raise
-        raise AgentSessionError("the package mcp (2.3 or later) is not installed", hint=INSTALL) from e
+        raise extras.lacking("the package mcp (2.3 or later)", "mcp") from e
     from git_agent_session.mcp.door import Door
 
     raise click.exceptions.Exit(serve(Door(env.start if repo is None else repo, env.environ, write=write)))

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from git_agent_session.errors import AgentSessionError, UsageError
-from git_agent_session.sql.target import Place, missing, shown, unwritable
+from git_agent_session.extras import lacking
+from git_agent_session.sql.target import Place, shown, unwritable
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -33,7 +34,7 @@ def opened(place: Place) -> Iterator[Engine]:
         import alembic  # noqa: F401
         import sqlalchemy
     except ImportError as e:
-        raise missing("SQLAlchemy or Alembic", "sql") from e
+        raise lacking("SQLAlchemy or Alembic", "sql") from e
     try:
         engine = _engine(place)
         try:
@@ -58,7 +59,7 @@ def _engine(place: Place) -> Engine:
     try:
         import psycopg  # noqa: F401
     except ImportError as e:
-        raise missing("psycopg", "sql") from e
+        raise lacking("psycopg", "sql") from e
     try:
         url = sqlalchemy.make_url(place.where).set(drivername="postgresql+psycopg")
     except (sqlalchemy.exc.ArgumentError, ValueError):

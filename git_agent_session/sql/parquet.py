@@ -12,9 +12,10 @@ import sqlite3
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from git_agent_session.extras import lacking
 from git_agent_session.index import schema
 from git_agent_session.sql import selects
-from git_agent_session.sql.target import Copied, Identity, Place, missing, unwritable
+from git_agent_session.sql.target import Copied, Identity, Place, unwritable
 
 if TYPE_CHECKING:
     from git_agent_session.index.derived import Index
@@ -30,7 +31,7 @@ def copy(index: Index, place: Place, who: Identity, *, reset: bool) -> Copied:
         import pyarrow  # noqa: F401
         import pyarrow.parquet as pq
     except ImportError as e:
-        raise missing("pyarrow", "parquet") from e
+        raise lacking("pyarrow", "parquet") from e
     name = hashlib.sha256(who.name.encode()).hexdigest()[:16] + ".parquet"
     try:
         with index.connection() as db:

@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass
 
 from git_agent_session import codec
-from git_agent_session.errors import AgentSessionError, StorageError, UsageError
+from git_agent_session.errors import StorageError, UsageError
 from git_agent_session.model import Doc
 from git_agent_session.store.reader import Reader
 
@@ -119,11 +119,6 @@ def _clone_id(shared: str) -> str:
     except OSError:
         # where nothing can be written, the place is as good
         return hashlib.sha256(os.path.realpath(shared).encode("utf-8", "surrogateescape")).hexdigest()[:32]
-
-
-def missing(what: str, extra: str) -> AgentSessionError:
-    """The error for a library that is not installed."""
-    return AgentSessionError(f"{what} is not installed", hint=f"pip install 'git-agent-session[{extra}]'")
 
 
 def unwritable(path: str, error: OSError) -> StorageError:

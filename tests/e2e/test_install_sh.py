@@ -379,3 +379,21 @@ def test_a_launcher_whose_python_is_gone_does_not_stop_an_agent(installed: Home,
     called = installed.run(str(launcher), "hook", "claude-code")
     assert (called.returncode, "run install.sh again" in called.stderr) == (0, True)
     assert installed.run(str(launcher), "status").returncode != 0
+
+
+@pytest.mark.parametrize("given", ["nothing", "web,,ui", "we*", "web ui", "web]; x"])
+def test_an_extra_that_there_is_not_is_refused_before_anything_is_made(fresh: Home, given: str) -> None:
+    done = fresh.install("--with", given)
+    assert done.returncode == 1
+    assert "there is no extra" in done.stderr and "choose from" in done.stderr
+    assert not (fresh.path / ".local").exists()
+
+
+@pytest.mark.slow
+def test_an_extra_is_kept_by_later_runs(fresh: Home) -> None:
+    assert fresh.install("--with", "ui").returncode == 0
+    for _ in range(2):
+        (env,) = (fresh.path / ".local/share/git-agent-session").glob("env-*")
+        done = fresh.run(str(env / "bin/python"), "-c", "import textual")
+        assert done.returncode == 0, done.stderr
+        assert fresh.install().returncode == 0

@@ -326,6 +326,5 @@ def test_without_the_sdk_one_line_says_how_to_install_it(repo: Repo, tmp_path: P
     (tmp_path / "hide" / "sitecustomize.py").write_text("import sys\nsys.modules['mcp_types'] = None\n")
     done = repo.cli("mcp", env={"PYTHONPATH": f"{tmp_path / 'hide'}{os.pathsep}{ROOT}"})
     assert (done.returncode, done.stdout) == (1, "")
-    assert (
-        done.stderr == "error: the package mcp (2.3 or later) is not installed; pip install 'git-agent-session[mcp]'\n"
-    )
+    assert done.stderr.startswith("error: the package mcp (2.3 or later) is not installed; `./install.sh --with mcp` ")
+    assert done.stderr.count("\n") == 1

@@ -48,9 +48,9 @@ def test_json_lines_go_to_standard_output(repo: Repo, store: Store) -> None:
 @pytest.mark.parametrize(
     ("to", "module", "said"),
     [
-        ("sqlite:x.db", "sqlalchemy", "pip install 'git-agent-session[sql]'"),
-        ("sqlite:x.db", "alembic", "pip install 'git-agent-session[sql]'"),
-        ("parquet:x", "pyarrow", "pip install 'git-agent-session[parquet]'"),
+        ("sqlite:x.db", "sqlalchemy", "./install.sh --with sql"),
+        ("sqlite:x.db", "alembic", "./install.sh --with sql"),
+        ("parquet:x", "pyarrow", "./install.sh --with parquet"),
     ],
 )
 def test_a_missing_library_is_said_with_how_to_install_it(
