@@ -46,10 +46,12 @@ def import_sessions(
     dry_run: bool = False,
     progress: Progress | None = None,
     env: Mapping[str, str] | None = None,
+    cloned: bool = False,
 ) -> Report:
     """Import agents' own sessions of this repository: all that are found, or the transcripts at `paths`.
 
-    `since` (RFC 3339) leaves out those that began before. With `dry_run` nothing is written. What goes wrong with one
+    `since` (RFC 3339) leaves out those that began before. With `dry_run` nothing is written. `cloned` says that `paths`
+    came with this repository, from another clone of it. What goes wrong with one
     session stands in its row. Raises UsageError for an agent whose history cannot be read, AgentSessionError where the
     repository cannot be written.
     """
@@ -58,7 +60,7 @@ def import_sessions(
     report = Report()
     shown: dict[str, proof.Evidence] = {}
     for one in [Importing(repo, name, dry_run, env, report) for name in names]:
-        one.run(paths, since, progress)
+        one.run(paths, since, progress, cloned=cloned)
         shown.update(one.shown)
     # last of all: what two sessions can claim belongs to neither
     link(repo, report, shown, dry=dry_run)
@@ -83,12 +85,12 @@ class Importing:
         self._opening: dict[str, list[tuple[str, Source]]] = {}
         self._sources: dict[str, Source] = {}
 
-    def run(self, paths: Sequence[str], since: str, progress: Progress | None) -> None:
+    def run(self, paths: Sequence[str], since: str, progress: Progress | None, *, cloned: bool = False) -> None:
         """See `import_sessions`."""
         if not self.dry:
             live.prepare(self.shared)
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        found, failed = candidates(self.agent, self.location, self.env, paths)
+        found, failed = candidates(self.agent, self.location, self.env, paths, cloned=cloned)
         self.report.rows += [
             Row(self.agent.NAME, "", "", FAILED, error=f"{path}: {why}") for path, why in failed.items()
         ]

@@ -35,9 +35,12 @@ class Candidate:
 
 
 def candidates(
-    agent: Any, location: Location, env: Mapping[str, str], paths: Sequence[str]
+    agent: Any, location: Location, env: Mapping[str, str], paths: Sequence[str], *, cloned: bool = False
 ) -> tuple[list[Candidate], dict[str, str]]:
-    """The sessions to import, the older ones first, and what is wrong with those that cannot be: by path."""
+    """The sessions to import, the older ones first, and what is wrong with those that cannot be: by path.
+
+    `cloned`: the paths came with this repository, so that the folders they name may be another clone's.
+    """
     failed: dict[str, str] = {}
     native: dict[str, tuple[Found, list[Source], Head]] = {}
     for one in _named(agent, location, env, paths, failed) if paths else agent.found(location, env):
@@ -46,7 +49,7 @@ def candidates(
                 raise ValueError("its session id is no plain name")
             sources = _sources(agent, one.path, env, named=bool(paths))
             start = head(agent, sources[0])
-            if paths and _is_elsewhere(start.folder, location):
+            if paths and not cloned and _is_elsewhere(start.folder, location):
                 raise ValueError(f"its agent worked in another repository, {start.folder}")
             native[one.native_id] = (one, sources, start)
         except (OSError, ValueError) as e:

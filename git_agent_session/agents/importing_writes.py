@@ -15,7 +15,7 @@ from git_agent_session.agents import history, payload
 from git_agent_session.git.discover import Location
 from git_agent_session.model import Doc
 
-_CONTENT = ("content", "file_text", "contents")
+CONTENT = ("content", "file_text", "contents")
 _EDIT = (("old_string", "new_string"), ("oldString", "newString"), ("old_str", "new_str"), ("oldText", "newText"))
 _ALL = ("replace_all", "replaceAll", "change_all")
 # what is put into a file, where it cannot be told what the file then holds
@@ -49,13 +49,14 @@ class Folders:
 
 def paths(given: Mapping[str, Any], folders: Folders) -> list[str]:
     """The paths that a tool was given, those of a patch too, each once."""
-    named = _named(given)
-    for patch in _patches(given):
+    named = paths_named(given)
+    for patch in patches_in(given):
         named += payload.patched(patch)
     return list(dict.fromkeys(payload.text(folders.relative(p), payload.PATH) for p in named if "\x00" not in p))
 
 
-def _named(given: Mapping[str, Any]) -> list[str]:
+def paths_named(given: Mapping[str, Any]) -> list[str]:
+    """The files that a tool's arguments name."""
     return [p for key in payload.PATH_KEYS if isinstance(p := given.get(key), str) and p]
 
 
@@ -92,16 +93,16 @@ class Written:
             yield path, blob_id(text) if text is not None else ""
 
     def _changes(self, given: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
-        for patch in _patches(given):
+        for patch in patches_in(given):
             yield from _patched(patch)
-        named = _named(given)
+        named = paths_named(given)
         if not named:
             return
         path = named[0]
-        content = next((c for k in _CONTENT if isinstance(c := given.get(k), str)), None)
+        content = next((c for k in CONTENT if isinstance(c := given.get(k), str)), None)
         if content is not None:
             yield path, content
-        elif edits := list(_edits(given)):
+        elif edits := list(edits_in(given)):
             before = told.get("originalFile")
             text = before if isinstance(before, str) else self._texts.get(self.folders.relative(path))
             yield path, _applied(text, edits)
@@ -123,7 +124,8 @@ def blob_id(text: str) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-def _edits(given: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+def edits_in(given: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    """The texts that a tool was to replace: the old one, the new one, whether everywhere."""
     rows = given.get("edits")
     for row in [given, *(rows if isinstance(rows, list) else [])]:
         for old, new in _EDIT:
@@ -142,7 +144,8 @@ def _applied(text: str | None, edits: list[tuple[str, str, bool]]) -> str | None
     return text
 
 
-def _patches(given: Mapping[str, Any]) -> list[str]:
+def patches_in(given: Mapping[str, Any]) -> list[str]:
+    """The patches among a tool's arguments, in the form of `*** Begin Patch`."""
     texts = [v for v in given.values() if isinstance(v, str)]
     texts += [v for values in given.values() if isinstance(values, list) for v in values if isinstance(v, str)]
     return [t for t in texts if _PATCH in t]

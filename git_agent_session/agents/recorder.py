@@ -12,7 +12,7 @@ from git_agent_session import journal, live
 from git_agent_session.agents import payload, traces
 from git_agent_session.agents.protocol import Draft
 from git_agent_session.ids import event_id_from, is_event_id, native_session_id
-from git_agent_session.redact.configured import redactor
+from git_agent_session.redact.configured import redactor, setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 FOLDER = "capture"
 LOG = "hook.log"
 LOG_BYTES = 256 * 1024
+# what git takes for false (git-config(1))
+OFF = ("false", "no", "off", "0")
 # characters of a text, by the key that it stands under
 LIMITS = {"summary": payload.SUMMARY, "error": payload.ERROR, "title": payload.TITLE, "paths": payload.PATH}
 
 
 def record(location: Location, agent: str, capture: Capture) -> str | None:
-    """Store one hook call in a repository; returns the session's id, or None when it is not known here and only ends.
+    """Store one hook call in a repository; returns the session's id.
+
+    None when it is not known here and only ends, and where `agentSession.enabled` is false.
 
     Raises OSError or StorageError when the repository cannot be written, ValueError for an id that is no plain name.
     """
@@ -36,9 +40,11 @@ def record(location: Location, agent: str, capture: Capture) -> str | None:
     if not is_event_id(native_id):
         raise ValueError("the session id is no plain name")
     known = live.native(shared, agent, native_id)
+    if known is None and capture.ends:
+        return None
+    if setting(location, "enabled").strip().lower() in OFF:
+        return None
     if known is None:
-        if capture.ends:
-            return None
         known = _begin(location, agent, capture)
         traces.leave(location, known, capture)
         return known

@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from git_agent_session import journal, live, lock
-from git_agent_session.agents import recorder, registry
+from git_agent_session.agents import attribution, recorder, registry
 from git_agent_session.agents.protocol import Draft
 from git_agent_session.agents.reading import Reading
-from git_agent_session.errors import StorageError
+from git_agent_session.errors import AgentSessionError, StorageError
 from git_agent_session.git.discover import Location
 from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.ids import is_session_id, new_event_id, timestamp
@@ -113,6 +113,14 @@ class Settle:
             self._read_late(reading, names)
         draining.drain(self.repo, self.id)
         evidence.settle(self.repo)
+        self._attribute()
+
+    def _attribute(self) -> None:
+        """Keep who wrote the lines of the commits. It says nothing that could not be found out later."""
+        try:
+            attribution.keep(self.repo, self.id)
+        except (AgentSessionError, ValueError, OSError) as e:
+            self._say(f"the lines of its commits are not attributed: {e}")
 
     def _read_late(self, reading: Reading, names: Sequence[str]) -> None:
         """Look again for a while after the end: a transcript's last lines come late."""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 PAYLOAD = 16 * 1024 * 1024
 # the hooks of whoever hands work to agents
 DELEGATION = ("pre-delegate", "subagent-stop")
-# what git takes for false (git-config(1)); agentSession.enabled is one of the settings that are kept for hooks
-OFF = ("false", "no", "off", "0")
 # what some programs of Windows begin a text with
 _BOM = b"\xef\xbb\xbf"
 
@@ -79,8 +77,6 @@ def _record(location: Location, agent: Agent, payload: Mapping[str, Any]) -> boo
     from git_agent_session.agents import recorder
     from git_agent_session.redact.configured import setting
 
-    if setting(location, "enabled").strip().lower() in OFF:
-        return True
     session_id = recorder.record(location, agent.NAME, capture)
     if session_id and capture.settle:
         from git_agent_session.agents import detach

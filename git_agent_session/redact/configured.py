@@ -111,22 +111,25 @@ def setting(location: Location, name: str) -> str:
     """The value of one of the other keys that hooks ask for (`_OTHERS`); "" for none, or where git cannot be asked."""
     from git_agent_session.errors import GitError
 
-    # a hook's process has made a redactor before it asks, and lives for milliseconds
-    rows = _seen.get(location.private)
+    # a hook's process lives for milliseconds: what it has asked for once is as it was
+    key = location.private
     try:
-        return dict(_rows(location)[0] if rows is None else rows).get(name, "")
+        if key not in _seen:
+            _seen[key] = _rows(location)
+            _next[key] = _seen[key]
+        return dict(_seen[key][0]).get(name, "")
     except GitError:
         return ""
 
 
-# what the last redactor of this process went by, by the worktree's private folder
-_seen: dict[str, list[tuple[str, str]]] = {}
+# by the worktree's private folder: what `setting` goes by, and what it hands to the redactor that is made next
+_seen: dict[str, tuple[list[tuple[str, str]], bool]] = {}
+_next: dict[str, tuple[list[tuple[str, str]], bool]] = {}
 
 
 def _settings(location: Location) -> tuple[Settings, bool]:
     """The settings, and whether git was asked for them."""
-    rows, fresh = _rows(location)
-    _seen[location.private] = rows
+    rows, fresh = _next.pop(location.private, None) or _rows(location)
     return Settings(rows), fresh
 
 

@@ -42,7 +42,7 @@ def describe(event: Event, subject: Subject) -> str:
     """What an event says, in one line."""
     data = event.data
     say = _SAYS.get(event.kind)
-    if event.kind in ("commit", "unlink"):
+    if event.kind in ("commit", "unlink", "lines"):
         text = _commit(data, "commit", subject)
     elif event.kind == "rewrite":
         text = f"{_text(data, 'old')[: words.SHORT_COMMIT]} is now {_commit(data, 'new', subject)}"

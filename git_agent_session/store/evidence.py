@@ -23,6 +23,7 @@ from git_agent_session.ids import is_object_id, is_session_id, timestamp
 from git_agent_session.model import Doc, Event
 from git_agent_session.store import drain as draining
 from git_agent_session.store import links
+from git_agent_session.store.seen import Seen
 
 FOLDER = "traces"
 TOUCHED, HEAD, COMMIT = "touched.", "head.", "commit."
@@ -38,6 +39,8 @@ def settle(repo: Repository) -> None:
     try:
         names = os.listdir(folder)
     except OSError:
+        return
+    if not repo.config_bool("agentSession.enabled", True):
         return
     written = None
     for name in sorted(names):
@@ -120,6 +123,12 @@ def _written(repo: Repository) -> dict[str, list[_Write]]:
     return {path: sorted(writes, key=lambda w: -w.at) for path, writes in found.items()}
 
 
+def blobs(repo: Repository, session_id: str, path: str) -> set[str]:
+    """The ids of what a file of this worktree held right after a session wrote it, while there are traces of it."""
+    written = _read(os.path.join(repo.location.private, FOLDER, TOUCHED + session_id), session_id)
+    return {write.blob for write in written if write.path == path and write.blob}
+
+
 def _read(path: str, session_id: str) -> list[_Write]:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as f:
@@ -177,7 +186,20 @@ def _writer(repo: Repository, commit: str, parents: list[str], path: str, writes
         return ""
     if parent and (repo.blob_at(parent, path) == last.blob or _committed_since(repo, parent, path, last.head)):
         return ""
-    return last.session_id
+    return "" if _committed_itself(repo, last) else last.session_id
+
+
+def _committed_itself(repo: Repository, write: _Write) -> bool:
+    """True when a commit of the session's own, on whatever branch, has taken what it wrote."""
+    shared, session_id = repo.location.shared, write.session_id
+    stored = Seen.load(shared, repo, session_id, repo.tip(SESSIONS + session_id)).linking
+    at = timestamp(write.at)
+    for event in (*stored, *journal.read(shared, session_id).events):
+        if event.kind == "commit" and event.at >= at:
+            commit, paths = str(event.data.get("commit", "")), event.data.get("paths")
+            if write.path in (paths if isinstance(paths, list) else repo.changed_paths(commit)[0]):
+                return True
+    return False
 
 
 def _committed_since(repo: Repository, tip: str, path: str, head: str) -> bool:

@@ -87,8 +87,8 @@ def privates(location: Location) -> list[str]:
 
 
 def files(location: Location, session_id: str) -> list[str]:
-    """What lies on this machine of a session: what waits, what was captured and what its tools wrote, in files."""
-    folders = [os.path.join(location.shared, name) for name in ("journal", "capture", "seen")]
+    """What lies on this machine of a session: what waits, what was captured or found out, what its tools wrote."""
+    folders = [os.path.join(location.shared, name) for name in ("journal", "capture", "seen", "answers")]
     folders += [os.path.join(private, "traces") for private in privates(location)]
     found = []
     for folder in folders:
