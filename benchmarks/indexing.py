@@ -17,6 +17,8 @@ from benchmarks.harness import Amount, Failed, Row, Table, Target, Variant, meas
 from benchmarks.world import ROOT, World
 from git_agent_session import Filter, index
 from git_agent_session import open as open_store
+from git_agent_session.answers import stats
+from git_agent_session.index import listing
 from git_agent_session.index.derived import Index
 from git_agent_session.index.search import Where
 from git_agent_session.store.store import Store
@@ -96,7 +98,11 @@ def _variants(store: Store, found: Index) -> list[Variant]:
         Variant("search, a word", lambda: found.search(frequent)),
         Variant("search, a phrase", lambda: found.search(rare)),
         Variant("search, filtered", lambda: found.search(frequent, Where(agent="codex", tag="tag1"))),
+        Variant("search, in the files of a folder", lambda: found.search(frequent, Where(path="src/part3"))),
         Variant("sessions of a folder", lambda: found.touched("src/part3")),
+        Variant("list of 20 by the command's way", lambda: listing.sessions(store, limit=20)),
+        Variant("stats", lambda: stats.stats(store)),
+        Variant("stats, by person", lambda: stats.stats(store, by="person")),
     ]
 
 
@@ -108,5 +114,9 @@ def _rows(times: dict[str, list[float]], size: large.Size) -> list[Row | Amount]
         "search, a word": Target(ms=100),
         "search, a phrase": Target(ms=100),
         "search, filtered": Target(ms=100),
+        "search, in the files of a folder": Target(ms=100),
+        "list of 20 by the command's way": Target(ms=60),
+        "stats": Target(ms=1_000),
+        "stats, by person": Target(ms=1_000),
     }
     return [Row(name, own, target=targets.get(name)) for name, own in times.items()]

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 @json_option
 @pass_env
 def command(env: Env, rebuild: bool, path_only: bool, as_json: bool) -> None:
-    """Bring the index up to date: all sessions as one SQLite file that any program can open.
+    """Bring the index up to date.
 
-    It is made from the sessions and can be deleted at any time. Its tables are in docs/sql.md.
+    That is all sessions as one SQLite file that any program can open, made from the sessions: it can be deleted at any
+    time. Its tables are in docs/sql.md.
     """
     from git_agent_session import index, term
 
@@ -39,21 +40,7 @@ def command(env: Env, rebuild: bool, path_only: bool, as_json: bool) -> None:
 
 
 def progress(env: Env, what: str) -> Progress | None:
-    """A line on a terminal's standard error that tells how far it is, once it takes longer than a second."""
-    import time
+    """A bar on a terminal's standard error that tells how far it is, once it takes longer than a second."""
+    from git_agent_session.progress import Bar
 
-    if not env.err.isatty():
-        return None
-    begun, shown = time.monotonic(), 0.0
-
-    def tell(done: int, all: int) -> None:
-        nonlocal shown
-        now = time.monotonic()
-        if now - begun > 1 and (now - shown > 0.1 or done == all):
-            shown = now
-            filled = 30 * done // max(1, all)
-            bar = "#" * filled + "." * (30 - filled)
-            env.err.write(f"\r[{bar}] {done:,} of {all:,} {what}" + ("\n" if done == all else ""))
-            env.err.flush()
-
-    return tell
+    return Bar(env.err, "Reading", what) if env.err.isatty() else None

@@ -8,10 +8,13 @@ import click
 
 from git_agent_session.cli.dates import moment
 from git_agent_session.cli.env import Env, refuse
-from git_agent_session.cli.params import TEXT, json_option, pass_env
+from git_agent_session.cli.params import TEXT, format_option, json_option, pass_env
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from git_agent_session.model import Session
+    from git_agent_session.report.rows import CommitRow
 
 
 @click.command()
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--since", metavar="DATE", type=TEXT, help="Only those started after DATE, as in `git log --since`.")
 @click.option("--until", metavar="DATE", type=TEXT, help="Only those started before DATE, as in `git log --until`.")
 @click.option("-n", "--limit", metavar="N", type=click.IntRange(min=0), help="At most N sessions.")
+@format_option
 @json_option
 @pass_env
 def command(
@@ -41,6 +45,7 @@ def command(
     since: str | None,
     until: str | None,
     limit: int | None,
+    form: str | None,
     as_json: bool,
 ) -> None:
     """List sessions, the youngest first.
@@ -49,6 +54,7 @@ def command(
 
     All filters must fit. A session that cannot be read is named on standard error and left out.
     """
+    from git_agent_session.index import listing
     from git_agent_session.store.reader import Filter
 
     where = Filter(
@@ -60,19 +66,39 @@ def command(
         since=moment(env, "--since", since),
         until=moment(env, "--until", until),
     )
-    found = env.store.list(where, limit=limit)
+    with env.busy("Reading sessions"):
+        listed = listing.sessions(env.store, where, limit=limit)
+    found = listed.sessions
     env.report_broken()
-    if as_json:
+    if form is not None:
+        formatted(env, form, ((session, None) for session in found), as_json, listed.ids)
+    elif as_json:
         env.json([session.to_dict() for session in found])
     elif found:
         from git_agent_session.report import sessions
 
-        view = env.view(paged=True, shorts=env.store.ids())
+        view = env.view(paged=True, shorts=listed.ids)
         env.lines(sessions.table(view, found, _current(env)), paged=True)
     elif where == Filter() and limit != 0:
         env.say("no sessions here yet; `git agent-session start` opens the first")
     else:
         env.say("no session fits; `git agent-session list` shows all")
+
+
+def formatted(
+    env: Env,
+    form: str,
+    rows: Iterable[tuple[Session, CommitRow | None]],
+    as_json: bool,
+    ids: Iterable[str] | None = None,
+) -> None:
+    """Print each session, with the commit where it is of one, in a format of the user's; `ids`: those to tell apart."""
+    from git_agent_session.report.placeholders import Format, Row
+
+    if as_json:
+        refuse("--format and --json are two forms", "give one of them")
+    view, taken = env.view(paged=True, shorts=env.store.ids() if ids is None else ids), Format(form)
+    env.lines((taken.render(Row(session, commit), view) for session, commit in rows), paged=True)
 
 
 def statuses(given: Iterable[str]) -> tuple[str, ...]:

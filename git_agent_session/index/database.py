@@ -102,6 +102,29 @@ def prepare(db: sqlite3.Connection) -> bool:
                 for statement in table.statements():
                     db.execute(statement)
             db.execute(f"PRAGMA user_version = {schema.VERSION}")
+    return end_build(db) if meta(db, "build") == "unfinished" else _prepare_search(db)
+
+
+def begin_build(db: sqlite3.Connection) -> None:
+    """Before many rows are written into empty tables: without indexes, which cost the most when they grow row by row.
+
+    What a kill leaves is made good by `prepare`.
+    """
+    with transaction(db):
+        set_meta(db, "build", "unfinished")
+        set_meta(db, "search", "behind")
+        names = db.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").fetchall()
+        for (name,) in names:
+            db.execute(f"DROP INDEX {name}")
+
+
+def end_build(db: sqlite3.Connection) -> bool:
+    """Make the indexes that `begin_build` has dropped; True when the full text index is there."""
+    with transaction(db):
+        for table in schema.TABLES:
+            for statement in table.statements():
+                db.execute(statement)
+        set_meta(db, "build", "finished")
     return _prepare_search(db)
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from git_agent_session.errors import BrokenSession, StorageError, UsageError
 from git_agent_session.index import database
 from git_agent_session.index.look import Look, look
 from git_agent_session.index.refresh import Progress, Refresher
-from git_agent_session.index.search import UNDER, Hit, Where, search, under
+from git_agent_session.index.search import Hit, Where, at, search
 from git_agent_session.model import Doc, Session
 from git_agent_session.store.reader import Filter, Reader
 
@@ -57,11 +57,14 @@ class Index:
 
     # -- keeping it
 
-    def refresh(self, progress: Progress | None = None, *, rebuild: bool = False, wait: float = 10.0) -> Refreshed:
+    def refresh(
+        self, progress: Progress | None = None, *, rebuild: bool = False, wait: float = 10.0, most: int | None = None
+    ) -> Refreshed:
         """Take in what changed since the last refresh; with `rebuild`, from nothing.
 
         `progress` is called with how many of the changed sessions are done, and how many there are. Where another
-        process is at it, waits up to `wait` seconds, then raises StorageError; so it does where nothing can be written.
+        process is at it, waits up to `wait` seconds, then raises StorageError; so it does where nothing can be written,
+        and where there is no index yet or more than `most` sessions have changed.
         """
         begun = time.perf_counter()
         self.store.settle()
@@ -71,8 +74,10 @@ class Index:
         among = before.changed(now) if before is not None else None
         if among is not None and not among:
             return Refreshed(0, 0, time.perf_counter() - begun)
+        if most is not None and ((before is None and not self._is_there()) or len(among or ()) > most):
+            raise StorageError("the index is not up to date", hint="`git agent-session index` brings it up to date")
         with lock.held(self.store.shared, database.LOCK, wait=wait):
-            run = self._refresh(now, progress, rebuild)
+            run = self._refresh(now, progress, rebuild, most)
         return Refreshed(run.sessions, run.events, time.perf_counter() - begun, tuple(run.broken))
 
     def _last_look(self) -> Look | None:
@@ -82,22 +87,29 @@ class Index:
         except (sqlite3.Error, OSError):
             return None
 
-    def _refresh(self, now: Look, progress: Progress | None, rebuild: bool) -> Refresher:
+    def _is_there(self) -> bool:
+        try:
+            with contextlib.closing(database.reading(self.store.shared)) as db:
+                return database.meta(db, "build") != "unfinished" and bool(database.meta(db, "search"))
+        except (sqlite3.Error, OSError):
+            return False
+
+    def _refresh(self, now: Look, progress: Progress | None, rebuild: bool, most: int | None) -> Refresher:
         try:
             if not rebuild:
                 try:
-                    return self._run(now, progress)
+                    return self._run(now, progress, most)
                 except (database.Stale, sqlite3.Error) as e:
                     _refuse_outside(e)
             database.drop(self.store.shared)
-            return self._run(now, progress)
+            return self._run(now, progress, most)
         except (sqlite3.Error, OSError) as e:
             _refuse_outside(e)
             raise StorageError(f"cannot write the index {self.path}: {e}", hint="delete it, and try again") from e
 
-    def _run(self, now: Look, progress: Progress | None) -> Refresher:
+    def _run(self, now: Look, progress: Progress | None, most: int | None) -> Refresher:
         with contextlib.closing(database.connect(self.store.shared)) as db:
-            run = Refresher(self.store, db, database.prepare(db))
+            run = Refresher(self.store, db, database.prepare(db), most)
             # that of who held the lock before, by now
             before = Look.from_json(database.meta(db, "look"))
             run.run(before.changed(now) if before is not None else None, progress)
@@ -143,6 +155,29 @@ class Index:
         fit = [s for s in sessions if where.takes(s)] if where.user else list(sessions)
         return fit if limit is None else fit[:limit]
 
+    def those(self, ids: Collection[str]) -> list[Session]:
+        """The sessions of these ids that are there."""
+        with self.connection() as db:
+            query = "SELECT data FROM sessions WHERE id = ?"
+            found = [row[0] for i in ids for row in db.execute(query, (i,))]
+        return [Session.from_doc(json.loads(data)) for data in found]
+
+    def near(self, ids: Sequence[str]) -> frozenset[str]:
+        """These ids and those next to each: all that is needed to shorten them."""
+        found = set(ids)
+        with self.connection() as db:
+            for session_id in ids:
+                found.update(
+                    i
+                    for query in (
+                        "SELECT max(id) FROM sessions WHERE id < ?",
+                        "SELECT min(id) FROM sessions WHERE id > ?",
+                    )
+                    for (i,) in db.execute(query, (session_id,))
+                    if i is not None
+                )
+        return frozenset(found)
+
     def search(self, text: str, where: Where | None = None, *, limit: int = 20) -> list[Hit]:
         """The events that hold all words of `text`, the best first. Raises UsageError for a text without words."""
         with self.connection() as db:
@@ -150,9 +185,11 @@ class Index:
             return search(db, text, where or Where(), max(0, limit), full=full)
 
     def touched(self, path: str) -> list[str]:
-        """The ids of the sessions that had to do with a file, or with anything below a folder, the youngest first."""
-        query = f"SELECT id FROM sessions WHERE id IN (SELECT session FROM files WHERE {UNDER})"
-        return [i for (i,) in self.query(f"{query} ORDER BY started_at DESC, id DESC", under(path))]
+        """The ids of the sessions that had to do with a file, anything below a folder, or with what a pattern with
+        `*`, `?` or `[…]` fits; the youngest first."""
+        condition, values = at(path)
+        query = f"SELECT id FROM sessions WHERE id IN (SELECT session FROM files WHERE {condition})"
+        return [i for (i,) in self.query(f"{query} ORDER BY started_at DESC, id DESC", values)]
 
 
 def _conditions(where: Filter) -> tuple[str, list[Any]]:

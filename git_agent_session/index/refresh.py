@@ -13,9 +13,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from git_agent_session import journal
-from git_agent_session.errors import BrokenSession
+from git_agent_session.errors import BrokenSession, StorageError
 from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.index import database, rows, schema
+from git_agent_session.index.ahead import SHARE, Ahead
 from git_agent_session.model import Doc, Event, Session, State, fold
 from git_agent_session.store.drain import read_state, unseen
 from git_agent_session.store.order import in_order
@@ -46,22 +47,34 @@ class Found:
 class Refresher:
     """One run. The caller holds the lock, and has prepared `db`; `search` is False without a full text index."""
 
-    def __init__(self, store: Reader, db: sqlite3.Connection, search: bool) -> None:
+    def __init__(self, store: Reader, db: sqlite3.Connection, search: bool, most: int | None = None) -> None:
         self.store = store
         self.repo = store.repo
         self.db = db
         self.search = search
+        self.most = most
         self.sessions = 0
         self.events = 0
         self.broken: list[BrokenSession] = []
+        self._ahead: Ahead | None = None
         self._key = int(db.execute("SELECT coalesce(max(key), 0) FROM events").fetchone()[0])
 
     def run(self, among: Collection[str] | None, progress: Progress | None = None) -> None:
-        """Take in all that changed; `among` are the sessions that may have, None for any."""
+        """Take in all that changed; `among` are the sessions that may have, None for any.
+
+        Raises StorageError where these are more than `most`.
+        """
         known, tips, waiting = self._both(among)
         changed = [i for i, tip in tips.items() if i not in waiting and known.get(i) != (tip, "")]
         changed = [*self._by_age(changed, tips), *sorted(i for i in waiting if self._differs(i, tips, known.get(i)))]
         gone = known.keys() - tips.keys() - waiting
+        if self.most is not None and len(changed) + len(gone) > self.most:
+            raise StorageError("the index is not up to date", hint="`git agent-session index` brings it up to date")
+        fresh = [i for i in changed if i not in known and i not in waiting]
+        if len(fresh) >= SHARE:
+            self._build(fresh, tips, progress, anew=len(fresh) > len(known))
+            taken = set(fresh)
+            changed, progress = [i for i in changed if i not in taken], None
         for done, part in self._parts(changed, progress):
             if done > PART:
                 # libgit2 keeps what it has read, and would keep a quarter of a gigabyte
@@ -74,6 +87,32 @@ class Refresher:
                 for session_id in gone:
                     self._forget(session_id)
             self.sessions += len(gone)
+
+    def _build(self, ids: list[str], tips: Mapping[str, str], progress: Progress | None, *, anew: bool) -> None:
+        """Take in many sessions of which the index knows none, a process reading ahead.
+
+        With `anew`, where most of the index is to be made, its indexes are made at the end.
+        """
+        search = self.search
+        if anew:
+            database.begin_build(self.db)
+            self.search = False
+        self._ahead = Ahead(self.repo, [(i, tips[i]) for i in ids], self._key + 1)
+        try:
+            for done, part in self._parts(ids, progress):
+                if done > PART and self._ahead.ended:
+                    self.repo = Repository(self.store.repo.location)
+                self._take(part, tips, {})
+                if progress is not None:
+                    # that it is not all is true: the indexes are still to be made
+                    progress(min(done, len(ids) - 1), len(ids))
+        finally:
+            self._ahead.end()
+            self._ahead = None
+        if anew:
+            self.search = database.end_build(self.db) and search
+        if progress is not None:
+            progress(len(ids), len(ids))
 
     def _both(self, among: Collection[str] | None) -> tuple[dict[str, Seen], dict[str, str], set[str]]:
         """Sessions as the index has them, the tips as they are, and which have something in the journal."""
@@ -123,19 +162,30 @@ class Refresher:
                     self.db.execute("COMMIT")
                     self.db.execute("BEGIN IMMEDIATE")
                     begun = self.events
-                self._session(session_id, tips.get(session_id, ""), known.get(session_id))
+                if self._ahead is None or not self._given(session_id, self._ahead):
+                    self._session(session_id, tips.get(session_id, ""), known.get(session_id))
+
+    def _given(self, session_id: str, ahead: Ahead) -> bool:
+        """Take in the rows that were made ahead; False where there are none, as of a session that is broken."""
+        made = ahead.take(session_id, self._key + 1)
+        if made is None:
+            return False
+        self.insert(made)
+        self._added(len(made["events"]))
+        self.sessions += 1
+        return True
 
     def _session(self, session_id: str, tip: str, known: Seen | None) -> None:
         found = self._look_at(session_id, tip)
         self.sessions += 1
         try:
             if not found.tip and not any(e.kind == "start" for e in found.pending):
-                self._forget(session_id)
+                self._drop(session_id, known)
                 return
             doc = read_state(self.repo, session_id, found.tip) if found.tip else None
         except BrokenSession as e:
             self.broken.append(e)
-            self._forget(session_id)
+            self._drop(session_id, known)
             return
         _Update(self, found, doc, known).run()
 
@@ -146,6 +196,11 @@ class Refresher:
         # in this order: what is drained in between is then in both
         pending = journal.read(self.store.shared, session_id).events
         return Found(session_id, self.repo.tip(SESSIONS + session_id) or "", look, pending)
+
+    def _drop(self, session_id: str, known: Seen | None) -> None:
+        # while an index is built, looking for rows that cannot be there would go through all
+        if known is not None:
+            self._forget(session_id)
 
     def _forget(self, session_id: str) -> None:
         self.delete_events(session_id)
@@ -174,11 +229,15 @@ class Refresher:
         """Insert new events."""
         if not events:
             return
+        self.insert(rows.event_rows(session_id, events, self._key + 1, waits=waits))
+        self._added(len(events))
+
+    def _added(self, count: int) -> None:
+        """Take in the texts of the events that were inserted last."""
         first = self._key + 1
-        self.insert(rows.event_rows(session_id, events, first, waits=waits))
-        self._key += len(events)
-        self.events += len(events)
-        if self.search:
+        self._key += count
+        self.events += count
+        if self.search and count:
             texts = "SELECT event, text FROM texts WHERE event BETWEEN ? AND ?"
             self.db.execute(f"INSERT INTO search (rowid, text) {texts}", (first, self._key))
 

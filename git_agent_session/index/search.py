@@ -5,6 +5,7 @@ Without FTS5 in this Python's SQLite every word is looked for as it is, which is
 
 from __future__ import annotations
 
+import heapq
 import re
 import sqlite3
 from collections.abc import Sequence
@@ -27,7 +28,11 @@ _WORD = re.compile(r'"[^"]*"|\S+')
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What a search asks for besides words; what is empty is not asked. Times are RFC 3339, those of the events."""
+    """What a search asks for besides words; what is empty is not asked. Times are RFC 3339, those of the events.
+
+    `path` is a file, a folder or a pattern with `*`, `?` or `[…]`, `user` a part of name or mail; texts with one of the
+    words or phrases of `without` do not fit.
+    """
 
     session: str = ""
     agent: str = ""
@@ -37,7 +42,10 @@ class Where:
     until: str = ""
     commit: str = ""
     path: str = ""
+    user: str = ""
+    statuses: Sequence[str] = ()
     kinds: Sequence[str] = ()
+    without: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +75,20 @@ def search(db: sqlite3.Connection, text: str, where: Where, limit: int, *, full:
     """
     words = _words(text)
     conditions, values = _conditions(where)
-    if full and _is_few(db, where):
+    if not full:
+        return _plain(db, words, where, limit)
+    query = _query(words, where.without)
+    if _is_few(db, where):
         keys = f"SELECT e.key FROM sessions s JOIN events e ON e.session = s.id WHERE 1{conditions}"
         # the plus keeps SQLite from asking the full text index once for each key
-        return _ranked(db, _query(words), f" AND +f.rowid IN ({keys})", values, limit)
-    if full:
-        return _ranked(db, _query(words), conditions, values, limit)
-    return _plain(db, words, conditions, values, limit)
+        return _ranked(db, query, f"WHERE f.search MATCH ? AND +f.rowid IN ({keys})", values, limit)
+    joined = "JOIN events e ON e.key = f.rowid JOIN sessions s ON s.id = e.session " if conditions else ""
+    return _ranked(db, query, f"{joined}WHERE f.search MATCH ?{conditions}", values, limit)
 
 
 def _is_few(db: sqlite3.Connection, where: Where) -> bool:
     """Whether the sessions that may fit are so few that their events are better listed first."""
-    conditions, values = _conditions(replace(where, since="", until="", kinds=()))
+    conditions, values = _conditions(replace(where, since="", until="", kinds=(), without=()))
     if not conditions:
         return False
     found = db.execute(f"SELECT 1 FROM sessions s WHERE 1{conditions} LIMIT ?", (*values, FEW + 1)).fetchall()
@@ -92,13 +102,17 @@ def _words(text: str) -> list[str]:
     return words[:MAX_WORDS]
 
 
-def _query(words: Sequence[str]) -> str:
+def _query(words: Sequence[str], without: Sequence[str] = ()) -> str:
     """The words in the language of FTS5 (sqlite.org/fts5.html), none of them read as an operator."""
-    parts = []
-    for word in words:
-        bare = word.strip('"').rstrip("*").replace('"', '""')
-        parts.append(f'"{bare}"' + ("*" if word.endswith("*") else ""))
-    return " ".join(parts)
+    wanted = " ".join(map(_quoted, words))
+    # one that has nothing to look for would be an empty phrase, which no text has
+    unwanted = [_quoted(w) for w in without if any(c.isalnum() for c in w)]
+    return f"({wanted}) NOT ({' OR '.join(unwanted)})" if unwanted else wanted
+
+
+def _quoted(word: str) -> str:
+    bare = word.strip('"').rstrip("*").replace('"', '""')
+    return f'"{bare}"' + ("*" if word.endswith("*") else "")
 
 
 def _conditions(where: Where) -> tuple[str, list[str]]:
@@ -116,8 +130,13 @@ def _conditions(where: Where) -> tuple[str, list[str]]:
         found.append(("s.id IN (SELECT session FROM tags WHERE tag = ?)", [where.tag]))
     if where.commit:
         found.append(("s.id IN (SELECT session FROM commits WHERE commit_id = ?)", [where.commit]))
+    if where.statuses:
+        found.append((f"s.status IN ({','.join('?' * len(where.statuses))})", list(where.statuses)))
+    if where.user:
+        found.append(("s.user LIKE ? ESCAPE '\\'", [_like(where.user)]))
     if where.path:
-        found.append((f"s.id IN (SELECT session FROM files WHERE {UNDER})", under(where.path)))
+        condition, values = at(where.path)
+        found.append((f"s.id IN (SELECT session FROM files WHERE {condition})", values))
     return "".join(f" AND {c}" for c, _ in found), [v for _, values in found for v in values]
 
 
@@ -131,39 +150,46 @@ def under(path: str) -> list[str]:
     return [bare, f"{bare}/", f"{bare}0"]
 
 
-_FROM = "JOIN events e ON e.key = f.rowid JOIN sessions s ON s.id = e.session WHERE f.search MATCH ?"
+def at(path: str) -> tuple[str, list[str]]:
+    """The condition on a row of `files` that a path, a folder or a pattern makes, and its values."""
+    if any(c in path for c in "*?["):
+        return "path GLOB ?", [path.removeprefix("./")]
+    return UNDER, under(path)
 
 
-def _ranked(db: sqlite3.Connection, query: str, conditions: str, values: list[str], limit: int) -> list[Hit]:
-    # to rank a word that a million events hold takes a second: of those only the younger are ranked
-    youngest = (
-        f"SELECT f.rowid FROM search f {_FROM}{conditions}"
-        if conditions
-        else ("SELECT f.rowid FROM search f WHERE f.search MATCH ?")
-    )
-    cut = db.execute(f"{youngest} ORDER BY f.rowid DESC LIMIT 1 OFFSET {CANDIDATES}", (query, *values)).fetchone()
-    best = (
-        f"SELECT e.session, e.id, e.kind, e.at, s.goal, f.rank, e.key FROM search f {_FROM}{conditions} "
-        "AND f.rowid > ? ORDER BY f.rank LIMIT ?"
-    )
-    found = db.execute(best, (query, *values, cut[0] if cut else 0, limit)).fetchall()
+def _like(text: str) -> str:
+    return "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
+
+
+def _ranked(db: sqlite3.Connection, query: str, where: str, values: list[str], limit: int) -> list[Hit]:
+    # to rank a word that a million events hold takes a second: of those only the younger are ranked. `bm25` is asked
+    # for by name, since an order by `rank` would rank what the conditions leave out too
+    youngest = f"SELECT f.rowid, bm25(search) FROM search f {where} ORDER BY f.rowid DESC LIMIT {CANDIDATES}"
+    ranks = db.execute(youngest, (query, *values)).fetchall()
+    best = heapq.nsmallest(limit, ranks, key=lambda row: (row[1], -row[0]))
+    event = "SELECT e.session, e.id, e.kind, e.at, s.goal FROM events e JOIN sessions s ON s.id = e.session"
     snippet = f"SELECT snippet(search, 0, '{BEGIN}', '{END}', '…', {SNIPPET_WORDS}) FROM search"
     out = []
-    for session, event, kind, at, goal, rank, key in found:
-        row = db.execute(f"{snippet} WHERE search MATCH ? AND rowid = ?", (query, key)).fetchone()
-        out.append(Hit(session, event, kind, at, goal, str(row[0]).strip() if row else "", -float(rank), key))
+    for key, rank in best:
+        told = db.execute(f"{event} WHERE e.key = ?", (key,)).fetchone()
+        text = db.execute(f"{snippet} WHERE search MATCH ? AND rowid = ?", (query, key)).fetchone()
+        if told is not None:
+            session, event_id, kind, when, goal = told
+            shown = str(text[0]).strip() if text else ""
+            out.append(Hit(session, event_id, kind, when, goal, shown, -float(rank), key))
     return out
 
 
-def _plain(db: sqlite3.Connection, words: Sequence[str], conditions: str, values: list[str], limit: int) -> list[Hit]:
+def _plain(db: sqlite3.Connection, words: Sequence[str], where: Where, limit: int) -> list[Hit]:
+    conditions, values = _conditions(where)
     bare = [w.strip('"').rstrip("*") for w in words]
-    fits = "".join(" AND t.text LIKE ? ESCAPE '\\'" for _ in bare)
+    unwanted = [w.strip('"').rstrip("*") for w in where.without]
+    fits = " AND t.text LIKE ? ESCAPE '\\'" * len(bare) + " AND t.text NOT LIKE ? ESCAPE '\\'" * len(unwanted)
     query = (
         "SELECT e.session, e.id, e.kind, e.at, s.goal, t.text, e.key FROM texts t JOIN events e ON e.key = t.event "
         f"JOIN sessions s ON s.id = e.session WHERE 1{conditions}{fits} ORDER BY e.key DESC LIMIT ?"
     )
-    likes = ["%" + re.sub(r"([\\%_])", r"\\\1", w) + "%" for w in bare]
-    found = db.execute(query, (*values, *likes, limit)).fetchall()
+    found = db.execute(query, (*values, *map(_like, (*bare, *unwanted)), limit)).fetchall()
     return [
         Hit(session, event, kind, at, goal, _around(text, bare[0]), 0.0, key)
         for session, event, kind, at, goal, text, key in found

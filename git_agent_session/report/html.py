@@ -1,6 +1,6 @@
 """A session as one HTML page that stands alone: no script, nothing fetched, and the policy that says so.
 
-Every text is escaped by `_esc`, which also takes out what would turn the direction of reading; nothing else makes text
+Every text is escaped by `esc`, which also takes out what would turn the direction of reading; nothing else makes text
 of a session into HTML. Read it with any browser, or serve it from anywhere.
 """
 
@@ -35,13 +35,13 @@ _HEADING = re.compile(r"^#{1,6} +(.+)$", re.M)
 def document(record: Record) -> Iterator[str]:
     """The page, piece by piece."""
     session = record.session
-    heading = _esc(" ".join(session.about.split())) or f"Session {_esc(session.id[: words.SHORT])}"
-    yield _head(heading)
+    heading = esc(" ".join(session.about.split())) or f"Session {esc(session.id[: words.SHORT])}"
+    yield head(heading)
     yield f"<header>\n<h1>{heading}</h1>\n"
     if session.title and session.goal:
-        yield f"<p>{_esc(session.title)}</p>\n"
+        yield f"<p>{esc(session.title)}</p>\n"
     yield "<dl>\n"
-    yield from (f"<div><dt>{_esc(name)}</dt><dd>{_esc(text)}</dd></div>\n" for name, text in facts(record))
+    yield from (f"<div><dt>{esc(name)}</dt><dd>{esc(text)}</dd></div>\n" for name, text in facts(record))
     yield "</dl>\n</header>\n<main>\n"
     yield from _commits(record)
     yield from _tools(record)
@@ -50,7 +50,8 @@ def document(record: Record) -> Iterator[str]:
     yield "</main>\n</body>\n</html>\n"
 
 
-def _head(title: str) -> str:
+def head(title: str) -> str:
+    """All before what a page shows; `title` is escaped already."""
     style = resources.files("git_agent_session.report").joinpath("page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -69,12 +70,12 @@ def _commits(record: Record) -> Iterator[str]:
     yield "<section>\n<h2>Commits</h2>\n<ul class=commits>\n"
     for row in record.commits:
         subject = row.subject if row.date else "(not in this repository)"
-        yield f"<li><code>{_esc(row.link.commit[: words.SHORT_COMMIT])}</code> {_esc(subject)}"
-        yield f" <small>{_esc(row.link.via)}</small></li>\n"
+        yield f"<li><code>{esc(row.link.commit[: words.SHORT_COMMIT])}</code> {esc(subject)}"
+        yield f" <small>{esc(row.link.via)}</small></li>\n"
     yield "</ul>\n"
     if paths := changed(record):
         yield f"<details><summary>{term.count(len(paths), 'file')} in these commits</summary><ul>\n"
-        yield from (f"<li><code>{_esc(path)}</code></li>\n" for path in paths)
+        yield from (f"<li><code>{esc(path)}</code></li>\n" for path in paths)
         yield "</ul></details>\n"
     yield "</section>\n"
 
@@ -83,7 +84,7 @@ def _tools(record: Record) -> Iterator[str]:
     if record.summary.tools:
         ordered = sorted(record.summary.tools.items(), key=lambda t: (-t[1], t[0]))
         yield "<section>\n<h2>Tools</h2>\n<ul class=tools>\n"
-        yield from (f"<li>{_esc(name) or '?'} <small>{n}</small></li>\n" for name, n in ordered)
+        yield from (f"<li>{esc(name) or '?'} <small>{n}</small></li>\n" for name, n in ordered)
         yield "</ul>\n</section>\n"
 
 
@@ -93,8 +94,8 @@ def _timeline(record: Record) -> Iterator[str]:
     count = term.count(len(record.events), "event")
     yield f"<section>\n<h2>Timeline</h2>\n<details><summary>{count}</summary><ol class=events>\n"
     for event in record.events:
-        about = _esc(event_lines.describe(event, record.subject)[:_EVENT])
-        yield f"<li>{_time(event.at)} <b>{_esc(event_lines.kind(event))}</b> {about}</li>\n"
+        about = esc(event_lines.describe(event, record.subject)[:_EVENT])
+        yield f"<li>{_time(event.at)} <b>{esc(event_lines.kind(event))}</b> {about}</li>\n"
     yield "</ol></details>\n</section>\n"
 
 
@@ -105,7 +106,7 @@ def _transcript(record: Record) -> Iterator[str]:
             yield "<section>\n<h2>Transcript</h2>\n"
         if (before.source if before else "") != entry.source:
             yield "</section>\n" if before is not None and before.source else ""
-            yield f"<section class=subagent>\n<h3>{_esc(said.subagent(entry))}</h3>\n" if entry.source else ""
+            yield f"<section class=subagent>\n<h3>{esc(said.subagent(entry))}</h3>\n" if entry.source else ""
         yield from _entry(entry)
         before = entry
     if before is not None:
@@ -123,17 +124,17 @@ def _entry(entry: Entry) -> Iterator[str]:
     elif kind == "thinking":
         yield f"<details><summary>Thinking {_time(entry.at)}</summary>\n{_prose(entry.text)}</details>\n"
     else:
-        yield f"<h4>{_esc(said.title(entry))} {_time(entry.at)}</h4>\n{_prose(entry.text)}"
+        yield f"<h4>{esc(said.title(entry))} {_time(entry.at)}</h4>\n{_prose(entry.text)}"
     yield "</article>\n"
 
 
 def _call(entry: Entry) -> Iterator[str]:
     lines = said.given(entry.input)
-    yield f"<h4>{_esc(said.title(entry))} {_time(entry.at)}</h4>\n"
+    yield f"<h4>{esc(said.title(entry))} {_time(entry.at)}</h4>\n"
     block = f"<pre>{_esc_lines(lines)}</pre>\n" if lines else ""
     if len(lines) > _FOLD:
         about = said.summary(entry.input) or "Input"
-        yield f"<details><summary>{_esc(about)} <small>{len(lines)} lines</small></summary>\n{block}</details>\n"
+        yield f"<details><summary>{esc(about)} <small>{len(lines)} lines</small></summary>\n{block}</details>\n"
     else:
         yield block
 
@@ -141,7 +142,7 @@ def _call(entry: Entry) -> Iterator[str]:
 def _result(entry: Entry) -> Iterator[str]:
     lines = said.text_lines(entry.text)
     about = ", ".join(t for t in (said.outcome(entry), term.count(len(lines), "line")) if t)
-    yield f"<details><summary>{_esc(said.title(entry))}: {_esc(about)}</summary>\n"
+    yield f"<details><summary>{esc(said.title(entry))}: {esc(about)}</summary>\n"
     yield f"<pre>{_esc_lines(lines)}</pre>\n" if lines else ""
     yield "</details>\n"
 
@@ -169,10 +170,10 @@ def _strong(text: str) -> str:
 
 
 def _time(at: str) -> str:
-    return f'<time datetime="{_esc(at)}">{_esc(moment(at))}</time>' if at else ""
+    return f'<time datetime="{esc(at)}">{esc(moment(at))}</time>' if at else ""
 
 
-def _esc(text: str) -> str:
+def esc(text: str) -> str:
     """A text in one line as HTML, in an element or a quoted attribute."""
     return html.escape(term.clean(text), quote=True)
 

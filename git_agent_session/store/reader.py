@@ -18,6 +18,7 @@ from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.ids import is_session_id
 from git_agent_session.model import Doc, Event, Link, Session, State, fold
 from git_agent_session.store import links, lookup, rewrites
+from git_agent_session.store.asked import Filter as Filter
 from git_agent_session.store.drain import read_state, unseen
 from git_agent_session.store.order import in_order
 from git_agent_session.store.seen import Seen, chain_events
@@ -37,31 +38,6 @@ class Excerpts(Protocol):
 
     def save(self, rows: Mapping[str, tuple[str, Doc]], gone: Iterable[str]) -> None:
         """Keep newer rows, drop those of sessions that are gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What `list` asks for; what is empty is not asked. Times are RFC 3339 and compare with `started_at`."""
-
-    project: str = ""
-    status: Sequence[str] = ()
-    agent_type: str = ""
-    user: str = ""
-    tags: Sequence[str] = ()
-    since: str = ""
-    until: str = ""
-
-    def takes(self, session: Session) -> bool:
-        """True when a session fits; `user` is any part of name and mail, case aside."""
-        return (
-            (not self.project or session.project == self.project)
-            and (not self.status or session.status in self.status)
-            and (not self.agent_type or session.agent.type == self.agent_type)
-            and (not self.user or self.user.lower() in session.user.lower())
-            and set(self.tags) <= set(session.tags)
-            and (not self.since or session.started_at >= self.since)
-            and (not self.until or session.started_at <= self.until)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +78,8 @@ class Reader:
         self.repo = repo
         self.env = env if env is not None else {}
         self.excerpts = excerpts
-        self._cache: dict[str, tuple[str, Session]] | None = None
+        self._cache: dict[str, tuple[str, Doc]] | None = None
+        self._made: dict[str, Session] = {}
         self._states: dict[str, _Known] = {}
         self.broken: list[BrokenSession] = []
 
@@ -205,23 +182,31 @@ class Reader:
         self.broken = []
         self.settle()
         found = self._committed()
-        for month, why in self.repo.archives.broken().items():
-            self._report(BrokenSession(f"the archive {month} cannot be read: {why}", hint="other sessions still work"))
+        self.broken_archives()
         for session_id in journal.waiting(self.shared):
             try:
-                found[session_id] = self._state(session_id).session()
+                session = self._state(session_id).session()
+                found[session_id] = session.doc
+                self._made[session_id] = session
             except BrokenSession as e:
                 self._report(e)
             except SessionNotFound:
                 found.pop(session_id, None)
-        chosen = sorted((s for s in found.values() if where.takes(s)), key=lambda s: (s.started_at, s.id), reverse=True)
-        return chosen if limit is None else chosen[:limit]
+        fit = [(doc.get("started_at", ""), session_id) for session_id, doc in found.items() if where.takes_doc(doc)]
+        fit.sort(reverse=True)
+        return [self._session(i, found[i]) for _, i in (fit if limit is None else fit[:limit])]
 
-    def _committed(self) -> dict[str, Session]:
+    def _session(self, session_id: str, doc: Doc) -> Session:
+        made = self._made.get(session_id)
+        if made is None or made.doc is not doc:
+            made = self._made[session_id] = Session.from_doc(doc)
+        return made
+
+    def _committed(self) -> dict[str, Doc]:
         tips = self.repo.sessions()
         if self._cache is None:
             rows = self.excerpts.load() if self.excerpts else {}
-            self._cache = {i: (tip, Session.from_doc(doc)) for i, (tip, doc) in rows.items()}
+            self._cache = dict(rows)
         cache = self._cache
         fresh: dict[str, tuple[str, Doc]] = {}
         for session_id, tip in tips.items():
@@ -234,13 +219,24 @@ class Reader:
                 cache.pop(session_id, None)
                 continue
             fresh[session_id] = (tip, doc)
-            cache[session_id] = (tip, Session.from_doc(doc))
+            cache[session_id] = (tip, doc)
         gone = cache.keys() - tips.keys()
         for session_id in gone:
             del cache[session_id]
+            self._made.pop(session_id, None)
         if self.excerpts and (fresh or gone):
             self.excerpts.save(fresh, gone)
-        return {i: session for i, (_, session) in cache.items()}
+        return {i: doc for i, (_, doc) in cache.items()}
+
+    def broken_archives(self) -> Sequence[BrokenSession]:
+        """The archives that cannot be read, which now stand in `broken` too."""
+        found = [
+            BrokenSession(f"the archive {month} cannot be read: {why}", hint="other sessions still work")
+            for month, why in self.repo.archives.broken().items()
+        ]
+        for error in found:
+            self._report(error)
+        return found
 
     def _report(self, error: BrokenSession) -> None:
         if all(error.message != e.message for e in self.broken):
@@ -248,7 +244,7 @@ class Reader:
 
     def refresh(self) -> None:
         """Forget what was read, and read what a list needs anew."""
-        self._cache, self._states = None, {}
+        self._cache, self._states, self._made = None, {}, {}
         self.list()
 
     # -- history

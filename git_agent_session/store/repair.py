@@ -155,7 +155,8 @@ class Repairs:
         if not lying and not wrong:
             return
         if not self.dry_run:
-            for name in _DERIVED:
+            # a killed writer leaves a log, which would be read into the next database of that name
+            for name in (n + beside for n in _DERIVED for beside in ("", "-wal", "-shm", "-journal")):
                 with contextlib.suppress(OSError):
                     os.unlink(self._path(name))
             self.store.refresh()

@@ -114,6 +114,20 @@ def test_a_revert_that_brings_the_agents_work_back_is_a_persons(agent: Agent) ->
     assert agent.links() == [(first, "files")]
 
 
+def test_work_that_the_agent_committed_elsewhere_is_no_evidence_here(agent: Agent) -> None:
+    agent.repo.commit("base", files={"a.py": "print(0)\n"})
+    main = agent.repo.git("branch", "--show-current")
+    agent.repo.git("checkout", "-q", "-b", "topic")
+    agent.write("a.py", "print(1)\n")
+    agent.repo.git("commit", "-q", "-am", "its own", env={"GIT_AGENT_SESSION": agent.id})
+    agent.repo.git("checkout", "-q", main)
+    agent.repo.write({"a.py": "print('typed by hand')\n"})
+    commit = by_hand(agent.repo, "a.py")
+    looked_at(agent, commit)
+    assert note(agent.repo, commit) == ""
+    assert [via for _, via in agent.links()] == ["env"]
+
+
 def test_a_merge_by_hand_is_not_the_agents_whose_work_it_brings(agent: Agent) -> None:
     agent.repo.commit("base", files={"x": "0\n"})
     main = agent.repo.git("branch", "--show-current")
