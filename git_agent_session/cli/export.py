@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +41,10 @@ _FORMATS = ("markdown", "json", "jsonl", "html")
     "--to",
     metavar="PLACE",
     type=TEXT,
-    help="Keep a copy of all sessions up to date: sqlite:FILE, postgresql://…, jsonl:FILE, jsonl:-, parquet:DIR.",
+    help="Keep a copy of all sessions up to date: sqlite:FILE, postgresql://…, jsonl:FILE, jsonl:-, parquet:DIR. "
+    "Or write sessions in another tool's format: agent-trace:FILE, git-ai, entire, otlp:FILE, otlp:URL, otlp.",
 )
+@click.option("--content", is_flag=True, help="With --to otlp: what was said, too, not only what was done and used.")
 @click.option("--as", "name", metavar="NAME", type=TEXT, default="", help="With --to: the repository's name there.")
 @click.option("--reset", is_flag=True, help="With --to: delete first all that the copy holds, of every repository.")
 @click.option("--upgrade", is_flag=True, help="With --to: only bring the database's tables up to this version.")
@@ -61,20 +63,24 @@ def command(
     full: bool,
     **copying: Any,
 ) -> None:
-    """Write a session as one document, or keep a copy of all sessions in a database.
+    """Write sessions as documents, to databases, for other tools.
 
-    It holds the state, what was used, commits, events and the transcript. Markdown and HTML are for people: the page
-    stands alone, without scripts. The keys of JSON are in docs/json.md; jsonl has one record a line.
+    A document holds the state of one session, what was used, commits, events and the transcript. Markdown and HTML are
+    for people: the page stands alone, without scripts. The keys of JSON are in docs/json.md; jsonl has one record a
+    line.
 
     With --to, what changed since the last copy is copied, and what is gone is deleted; many repositories can share one
-    database. docs/sql.md has its tables."""
+    database. docs/sql.md has its tables.
+
+    Agent Trace, Git AI (refs/notes/ai), Entire (the branch entire/checkpoints/v1) and OpenTelemetry get all sessions,
+    or the one with ID: see docs/interchange.md. What those tools wrote themselves stays as it is."""
     from git_agent_session.report.export import form as form_of
 
     if copying["to"] is not None:
-        if id or session or form or output or force or no_transcript or full:
-            refuse("--to copies all sessions", "leave out the session, --format, --output and what belongs to them")
-        _copy(env, Copying(**copying))
+        _to(env, copying, (id, session), force=force, documents=bool(form or output or no_transcript or full))
         return
+    if copying.pop("content"):
+        refuse("--content is about OpenTelemetry", "use it with --to otlp:FILE or otlp:URL")
     if any(value not in (None, "", False) for value in copying.values()):
         refuse("--as, --reset, --upgrade, --downgrade and --json belong to --to", "name a place with --to")
     name = _format(form, output)
@@ -91,6 +97,26 @@ def command(
     env.report_broken()
 
 
+def _to(
+    env: Env, given: dict[str, Any], session: tuple[str | None, str | None], *, force: bool, documents: bool
+) -> None:
+    """What `--to` asks for: a copy of all sessions, or sessions in another tool's format."""
+    from git_agent_session import interchange
+
+    content = given.pop("content")
+    if interchange.is_place(given["to"]):
+        if documents or any(given[key] for key in ("name", "reset", "upgrade", "downgrade")):
+            refuse("--to writes a format of its own", "leave out the options of documents and of databases")
+        chosen = env.reading(*session) if any(session) else ""
+        _interchange(env, Exchange(given["to"], chosen, content, force), as_json=given["as_json"])
+        return
+    if content:
+        refuse("--content is about OpenTelemetry", "use it with --to otlp:FILE or otlp:URL")
+    if any(session) or force or documents:
+        refuse("--to copies all sessions", "leave out the session, --format, --output and what belongs to them")
+    _copy(env, Copying(**given))
+
+
 @dataclass(frozen=True, slots=True)
 class Copying:
     """What `--to` and its options ask for."""
@@ -101,6 +127,57 @@ class Copying:
     upgrade: bool
     downgrade: str | None
     as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What `--to` asks for where it names another tool's format; `session` is "" for all."""
+
+    to: str
+    session: str
+    content: bool
+    force: bool
+
+
+def _interchange(env: Env, asked: Exchange, *, as_json: bool) -> None:
+    from git_agent_session import interchange, term
+    from git_agent_session.progress import Bar
+
+    place = interchange.Place.parse(asked.to, env.start or "")
+    if asked.content and place.form != interchange.OTLP:
+        refuse("--content is about OpenTelemetry", "leave it out")
+    if asked.force and not place.is_file:
+        refuse("--force is about a file", "leave it out: what others wrote is never replaced")
+    chosen = [env.store.get(asked.session)] if asked.session else env.store.list()
+    with Bar(env.err, "Writing", "sessions") as bar:
+        if place.is_file:
+            pieces = interchange.pieces(env.store, place, chosen, content=asked.content, progress=bar)
+            counted = Counted(pieces)
+            _save(place.where, counted, asked.force)
+            done = interchange.Sent(place.where, len(chosen), counted.lines)
+        else:
+            done = interchange.send(env.store, place, chosen, content=asked.content, env=env.environ, progress=bar)
+    for text in done.said:
+        env.warn(text)
+    env.report_broken()
+    if as_json:
+        env.json(done.to_dict())
+        return
+    kept = f", {done.kept} of another tool left as they are" if done.kept else ""
+    env.write(f"{done.to}: {term.count(done.records, 'record')} of {term.count(done.sessions, 'session')}{kept}")
+
+
+class Counted:
+    """Lines of text that are counted as they are written."""
+
+    def __init__(self, pieces: Iterable[str]) -> None:
+        self.pieces = pieces
+        self.lines = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for piece in self.pieces:
+            self.lines += 1
+            yield piece
 
 
 def _copy(env: Env, asked: Copying) -> None:

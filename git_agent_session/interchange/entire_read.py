@@ -1,0 +1,227 @@
+"""Reads the checkpoints of an `entire/checkpoints/v1` branch, this repository's or, where it has none, origin's.
+
+Where Entire kept an agent's own records, the agent's module reads them as `git agent-session import` would
+(docs/import.md). Of other sessions there are the prompts, the tokens and the paths. Commits are linked by their
+trailers.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from git_agent_session.agents import importing
+from git_agent_session.agents.importing_report import GROWN, IMPORTED, KNOWN, Report, Row
+from git_agent_session.git import foreign
+from git_agent_session.git.repository import Repository
+from git_agent_session.ids import event_id_from, is_event_id, is_object_id, native_session_id
+from git_agent_session.interchange import entire, names, outside
+from git_agent_session.interchange.arrivals import Arrival, keep, link, session_id
+from git_agent_session.model import Agent, Doc, Event
+from git_agent_session.redact.configured import redactor
+from git_agent_session.store import drain as draining
+from git_agent_session.store.seen import Seen
+
+_FOLDER = re.compile(r"([0-9a-f]{2})/([0-9a-f]{10})/(?:([0-9]{1,4})/)?([^/]+)")
+_MAX_META = 1024 * 1024
+
+
+@dataclass(slots=True)
+class Told:
+    """What the checkpoints say of one session: its metadata, newest last, its commits, the blobs of its texts."""
+
+    native_id: str
+    metas: list[Doc] = field(default_factory=list)
+    commits: dict[str, str] = field(default_factory=dict)
+    prompts: list[str] = field(default_factory=list)
+    transcript: tuple[str, ...] = ()
+
+    @property
+    def last(self) -> Doc:
+        """The newest metadata."""
+        return self.metas[-1]
+
+    @property
+    def own(self) -> Mapping[str, object]:
+        """What we wrote of it ourselves."""
+        return outside.table(self.last.get(names.OWN))
+
+    @property
+    def agent(self) -> str:
+        """The type of its agent."""
+        own = outside.table(self.own.get("agent")).get("type")
+        return names.agent_type(own or self.last.get("agent"))
+
+
+def bring(repo: Repository, *, dry: bool, env: Mapping[str, str], since: str = "") -> Report:
+    """Import the sessions of the branch. Raises AgentSessionError where there is none, or it cannot be read."""
+    tip = repo.tip(entire.REF) or repo.tip(entire.REMOTE)
+    if tip is None:
+        raise outside.Unreadable("there is no branch entire/checkpoints/v1 here", hint="fetch it first")
+    told = sorted(_sessions(repo, tip), key=lambda t: t.native_id)
+    told = [t for t in told if str(t.last.get("created_at", "")) >= since]
+    report = Report()
+    whole = [t for t in told if t.transcript and t.agent in entire.JSON_LINES]
+    for agent in sorted({t.agent for t in whole}):
+        _join(report, _read(repo, agent, [t for t in whole if t.agent == agent], dry, env))
+    rest = keep(repo, (_arrival(repo, t) for t in told if t not in whole), dry=dry)
+    _join(report, rest)
+    return report
+
+
+def _join(report: Report, more: Report) -> None:
+    report.rows += more.rows
+    report.said += more.said
+    report.linked += more.linked
+
+
+# -- the branch
+
+
+def _sessions(repo: Repository, tip: str) -> Iterable[Told]:
+    folders: dict[tuple[str, str], dict[str, str]] = {}
+    for file in foreign.files(repo, tip):
+        if match := _FOLDER.fullmatch(file.path):
+            folders.setdefault((match[1] + match[2], match[3] or ""), {})[match[4]] = file.blob
+    by_checkpoint: dict[str, list[str]] = {}
+    for commit, checkpoint in entire.trailers(repo).items():
+        by_checkpoint.setdefault(checkpoint, []).append(commit)
+    found: dict[str, Told] = {}
+    for (checkpoint, _), files in sorted(folders.items()):
+        meta = _meta(repo, files.get("metadata.json", ""))
+        native = outside.text(meta.get("session_id"))
+        if native:
+            told = found.setdefault(native, Told(native))
+            _add(told, meta, files, by_checkpoint.get(checkpoint, ()))
+    for told in found.values():
+        told.metas.sort(key=lambda meta: str(meta["created_at"]))
+    return found.values()
+
+
+def _meta(repo: Repository, blob: str) -> Doc:
+    data = foreign.content(repo, blob, _MAX_META) if blob else None
+    try:
+        found = outside.value(data) if data else None
+    except outside.Unreadable:
+        return {}
+    meta = dict(outside.table(found))
+    return {**meta, "created_at": outside.moment(meta.get("created_at"))}
+
+
+def _add(told: Told, meta: Doc, files: Mapping[str, str], commits: Iterable[str]) -> None:
+    told.metas.append(meta)
+    own = outside.table(meta.get(names.OWN)).get("commit")
+    for commit in (*commits, own):
+        if isinstance(commit, str) and is_object_id(commit):
+            told.commits.setdefault(commit, str(meta["created_at"]))
+    if "prompt.txt" in files and files["prompt.txt"] not in told.prompts:
+        told.prompts.append(files["prompt.txt"])
+    parts = sorted(name for name in files if name == "full.jsonl" or re.fullmatch(r"full\.jsonl\.[0-9]{3}", name))
+    newest = max(str(m["created_at"]) for m in told.metas)
+    if parts and str(meta["created_at"]) == newest:
+        # each checkpoint has the whole transcript until then
+        told.transcript = tuple(files[name] for name in parts)
+
+
+# -- what an agent's module reads
+
+
+def _read(repo: Repository, agent: str, told: list[Told], dry: bool, env: Mapping[str, str]) -> Report:
+    with tempfile.TemporaryDirectory(prefix="git-agent-session-") as folder:
+        paths = [path for one in told if (path := _unpack(repo, one, folder)) is not None]
+        if not paths:
+            return Report()
+        report = importing.import_sessions(repo, agent, paths=paths, dry_run=dry, env=env, cloned=True)
+    by_native = {_bare(t.native_id): t for t in told}
+    for row in report.rows:
+        one_told = by_native.get(row.native_id)
+        if one_told is not None and row.outcome in (IMPORTED, GROWN, KNOWN):
+            _link(repo, row, one_told, report, dry)
+    return report
+
+
+def _bare(native_id: str) -> str:
+    """The agent's own id: Entire once put a date before it."""
+    return re.sub(r"^\d{4}-\d\d-\d\d-", "", native_id)
+
+
+def _unpack(repo: Repository, told: Told, folder: str) -> str | None:
+    """Put a session's records into a file of its name; None where they cannot be read."""
+    name = _bare(told.native_id)
+    parts = [foreign.content(repo, blob, entire.MAX_TRANSCRIPT + _MAX_META) for blob in told.transcript[:20]]
+    if not is_event_id(name) or any(part is None for part in parts):
+        return None
+    path = os.path.join(folder, f"{name}.jsonl")
+    with open(path, "xb") as f:
+        for part in parts:
+            f.write((part or b"").rstrip(b"\n") + b"\n")
+    return path
+
+
+def _link(repo: Repository, row: Row, told: Told, report: Report, dry: bool) -> None:
+    arrival = Arrival(names.ENTIRE, row.session, Agent())
+    for commit, at in told.commits.items():
+        link(repo, arrival, commit, at)
+    known: set[str] = set()
+    if (tip := repo.tip(f"refs/agent-sessions/{row.session}")) is not None:
+        known = Seen.load(repo.location.shared, repo, row.session, tip).ids
+    fresh = [event for event in arrival.events if event.id not in known]
+    if fresh and not dry:
+        redact = redactor(repo.location, row.session).value
+        events = [Event(e.id, e.at, e.kind, redact(e.data)) for e in fresh]
+        draining.drain(repo, row.session, draining.Extra(events))
+    row.commits += [str(e.data["commit"]) for e in fresh]
+    report.linked += [str(e.data["commit"]) for e in fresh]
+
+
+# -- what is told of the others
+
+
+def _arrival(repo: Repository, told: Told) -> Arrival:
+    own = told.own
+    who = outside.table(own.get("agent"))
+    ours = own.get("session")
+    native = outside.text(who.get("native_id")) if own else told.native_id
+    agent = Agent(told.agent, outside.text(who.get("version")), outside.text(who.get("model")), native)
+    session = session_id(ours, told.agent, native or told.native_id)
+    title, user = outside.text(own.get("title")), outside.text(own.get("user"))
+    arrival = Arrival(names.ENTIRE, session, agent, title=title, user=user)
+    at = str(told.metas[0]["created_at"])
+    for n, said in enumerate(_prompts(repo, told)):
+        arrival.title = arrival.title or said
+        name = event_id_from("prompt", told.native_id, str(n), said)
+        arrival.add(name, at, "message", {"role": "user", "text": said})
+    for n, meta in enumerate(told.metas[-1:] if own else told.metas):
+        _usage(arrival, meta, n)
+    for meta in told.metas:
+        arrival.passes(str(meta["created_at"]))
+    for commit, made in told.commits.items():
+        link(repo, arrival, commit, made)
+    return arrival
+
+
+def _prompts(repo: Repository, told: Told) -> Iterator[str]:
+    seen: set[str] = set()
+    for blob in told.prompts[: outside.MOST]:
+        data = foreign.content(repo, blob, outside.MAX_LINE) or b""
+        for said in data.decode("utf-8", "replace").split(entire.BETWEEN)[:1000]:
+            if said.strip() and said not in seen:
+                seen.add(said)
+                yield said
+
+
+def _usage(arrival: Arrival, meta: Doc, n: int) -> None:
+    tokens = outside.table(meta.get("token_usage"))
+    amounts: Doc = {
+        "input_tokens": outside.whole(tokens.get("input_tokens")),
+        "output_tokens": outside.whole(tokens.get("output_tokens")),
+        "cache_read_tokens": outside.whole(tokens.get("cache_read_tokens")),
+        "cache_write_tokens": outside.whole(tokens.get("cache_creation_tokens")),
+    }
+    if any(amounts.values()):
+        data = {k: v for k, v in amounts.items() if v}
+        name = event_id_from("usage", native_session_id(str(meta.get("checkpoint_id", n)), arrival.session_id))
+        arrival.add(name, str(meta["created_at"]), "usage", data)
