@@ -303,12 +303,13 @@ with open(sys.argv[1], "wb") as f:
 	done
 }
 
-# The lines `STAGED TARGET` of what this version puts outside its own folder; the launcher is the last.
+# The lines `STAGED TARGET` of what this version puts outside its own folder; the launcher is the last. fish loads from
+# vendor_completions.d by a program's name, and for `git agent-session` that is git.
 targets() {
 	for pair in "man $man/$name.1" \
 		"bash $data/bash-completion/completions/$name" \
 		"zsh $data/zsh/site-functions/_$name" \
-		"fish $data/fish/vendor_completions.d/$name.fish" \
+		"fish $data/fish/vendor_conf.d/$name.fish" \
 		"launcher $launcher"; do
 		[ ! -e "$stage/${pair%% *}" ] || printf '%s\n' "$pair"
 	done

@@ -1,6 +1,6 @@
 """The entry point: `git agent-session …`, `python -m git_agent_session …`.
 
-An agent's hook call is dispatched before click or pygit2 is imported, and always exits 0.
+An agent's hook call and its status line are dispatched before click or pygit2 is imported, and always exit 0.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ def main() -> int:
         from git_agent_session.hooks.agent_entry import main as hook
 
         return hook(sys.argv[2:])
+    if sys.argv[1:] == ["status-line"]:
+        from git_agent_session.hooks.status_line import main as status_line
+
+        return status_line()
     from git_agent_session.cli.main import main as command
 
     return command(sys.argv[1:])

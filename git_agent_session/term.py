@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # ECMA-48 5.3-5.6: string commands (OSC, DCS, SOS, PM, APC) with their end, control sequences, other escapes. A string
 # that does not end loses its opener alone, so that nothing a user should see is swallowed.
-_SEQUENCES = (
+SEQUENCES = (
     r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x00-\x1f\x7f-\x9f]*(?:\x07|\x1b\\|\x9c)"
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
     r"|\x1b[ -/]*[0-~]?"
@@ -42,7 +42,7 @@ def clean(text: str, *, newlines: bool = False) -> str:
     import re
 
     text = re.sub(_LINE_ENDS, "\n", text)
-    text = re.sub(_CONTROLS, "", re.sub(_SEQUENCES, "", text))
+    text = re.sub(_CONTROLS, "", re.sub(SEQUENCES, "", text))
     text = re.sub(_SURROGATES, "\ufffd", text).replace("\t", " ")
     return text if newlines else text.replace("\n", " ")
 

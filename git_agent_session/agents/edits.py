@@ -13,7 +13,7 @@ from typing import Any
 
 from git_agent_session.agents import payload
 from git_agent_session.agents.authorship import Edit
-from git_agent_session.agents.importing_writes import CONTENT, Folders, edits_in, paths_named, patches_in, command
+from git_agent_session.agents.importing_writes import CONTENT, Folders, command, edits_in, patches_in, paths_named
 from git_agent_session.agents.protocol import Item, Source
 from git_agent_session.agents.transcripts import items_of
 from git_agent_session.model import Event, Session

@@ -10,6 +10,8 @@ from importlib import import_module
 
 import click
 
+from git_agent_session.cli.env import Env
+
 PROGRAM = "git agent-session"
 
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -17,16 +19,51 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Work in a session", ("start", "end", "pause", "resume", "switch", "status", "set", "tag", "exec", "fork")),
     ("Record", ("log", "metric", "context", "link", "unlink", "relink")),
     ("Orchestrate", ("phase", "task", "plan", "agent", "should-resume", "error", "decide")),
-    ("Look back", ("list", "show", "history", "commits", "which", "why", "blame", "export", "replay")),
+    (
+        "Look back",
+        (
+            "list",
+            "log-graph",
+            "ui",
+            "web",
+            "show",
+            "history",
+            "commits",
+            "which",
+            "why",
+            "blame",
+            "search",
+            "stats",
+            "report",
+            "export",
+            "replay",
+        ),
+    ),
     ("Doors for programs", ("mcp", "serve")),
     ("Share with others", ("push", "fetch", "sync")),
     (
         "Manage",
-        ("archive", "cleanup", "delete", "purge", "verify", "drain", "redact", "index", "completion", "version", "man"),
+        ("archive", "cleanup", "delete", "purge", "verify", "drain", "redact", "index", "version", "man"),
     ),
+    ("In your shell", ("completion", "prompt", "status-line")),
 )
 # commands whose names are words of Python
-_MODULES = {"exec": "exec_", "import": "import_", "should-resume": "should_resume"}
+_MODULES = {
+    "exec": "exec_",
+    "import": "import_",
+    "should-resume": "should_resume",
+    "log-graph": "log_graph",
+    "status-line": "status_line",
+}
+# `agentSession.enabled = false` turns these off, but for what only reads; `exec` still runs its command
+RECORDING = frozenset(
+    {
+        *("start", "end", "pause", "resume", "switch", "set", "tag", "fork", "import"),
+        *("log", "metric", "context", "link", "unlink", "relink", "phase", "task", "plan", "agent", "error", "decide"),
+    }
+)
+_MARKS = frozenset({"--ready", "--not-ready"})
+_READING = frozenset({"list", "show", "--list-templates", "-h", "--help"})
 INTERNAL = "Internal, run by the hooks of git and of agents: hook."
 
 
@@ -46,6 +83,15 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called; where nothing is to be recorded, one that does nothing for those that record."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in RECORDING and _records(name, rest) and isinstance(ctx.obj, Env) and ctx.obj.is_off():
+            command = _NOTHING
+        return name, command, rest
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands, section by section."""
         for title, names in SECTIONS:
@@ -58,6 +104,23 @@ class Commands(click.Group):
         """What is not for people, and where to read on."""
         formatter.write_paragraph()
         formatter.write_text(f"{INTERNAL} `{PROGRAM} COMMAND -h` explains a command.")
+
+
+def _records(name: str, words: list[str]) -> bool:
+    """Whether a call of one of RECORDING does: `context` where it adds, `phase` where it names one."""
+    if name == "context":
+        return "add" in words
+    if name == "phase" and not _MARKS.intersection(words) and all(word.startswith("-") for word in words):
+        return False
+    return not _READING.intersection(words)
+
+
+_NOTHING = click.Command(
+    "nothing",
+    params=[click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)],
+    callback=lambda words: None,
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+)
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from git_agent_session.cli.env import Env
-from git_agent_session.cli.params import id_argument, json_option, pass_env, session_option
+from git_agent_session.cli.params import format_option, id_argument, json_option, pass_env, session_option
 
 if TYPE_CHECKING:
     from git_agent_session.model import Link
@@ -18,15 +18,21 @@ if TYPE_CHECKING:
 @click.command()
 @id_argument
 @session_option
+@format_option
 @json_option
 @pass_env
-def command(env: Env, id: str | None, session: str | None, as_json: bool) -> None:
+def command(env: Env, id: str | None, session: str | None, form: str | None, as_json: bool) -> None:
     """List the commits linked to a session.
 
     The oldest link comes first; `via` says how it is known."""
     session_id = env.reading(id, session)
     found = rows(env, session_id, env.store.commits(session_id))
-    if as_json:
+    if form is not None:
+        from git_agent_session.cli.list import formatted
+
+        current = env.store.get(session_id)
+        formatted(env, form, ((current, row) for row in found), as_json)
+    elif as_json:
         env.json([row.to_dict() for row in found])
     elif found:
         from git_agent_session.report.commits import commits

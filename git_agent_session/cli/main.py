@@ -25,9 +25,9 @@ _MAX_LOG = 1024 * 1024
 def main(argv: Sequence[str], env: Env | None = None) -> int:
     """Run `git agent-session ARGV` and return the exit status; nothing is raised."""
     if instruction := os.environ.get(COMPLETE):
-        from click.shell_completion import shell_complete
+        from git_agent_session.cli.completion import complete
 
-        return shell_complete(program, {}, "git-agent-session", COMPLETE, instruction)
+        return complete(instruction)
     for stream in (sys.stdout, sys.stderr):
         # a locale without UTF-8 must not turn an accent into a crash
         with contextlib.suppress(AttributeError, ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,10 +14,16 @@ from git_agent_session.errors import UsageError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from git_agent_session.index.glimpse import Glimpse
+    from git_agent_session.model import Session
+
     StrParam = click.ParamType[str]
     PairParam = click.ParamType[tuple[str, str]]
 else:  # generic in later versions of click only
     StrParam = PairParam = click.ParamType
+
+# the sessions that a shell is offered at most
+_OFFERED = 50
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,17 +81,39 @@ def complete_id(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
     from git_agent_session import term
 
     try:
-        store = Env(environ=os.environ).store
-        found = [s for s in store.list() if s.id.startswith(incomplete.lower())][:50]
+        found = _begun(incomplete.lower())[:_OFFERED]
     except Exception:
         return []  # a shell has no place for an error while somebody types
-    about = {s.id: term.fit(term.clean(s.about), 60) or s.status for s in found}
-    return [CompletionItem(s.id if len(incomplete) > 8 else s.id[:8], help=about[s.id]) for s in found]
+    short = [s.id[:8] for s in found]
+    full = len(incomplete) > 8 or len(set(short)) < len(short)
+    return [
+        CompletionItem(s.id if full else s.id[:8], help=term.fit(term.clean(s.about), 60) or s.status, session=True)
+        for s in found
+    ]
+
+
+def _begun(start: str) -> Sequence[Glimpse | Session]:
+    """The sessions whose ids begin so: from files where those tell, else from the store, which takes longer."""
+    from git_agent_session.git.discover import discover
+    from git_agent_session.index import glimpse
+
+    location = discover(None, os.environ)
+    seen = glimpse.sessions(location, start) if location is not None else []
+    if seen is not None:
+        return seen
+    return [s for s in Env(environ=os.environ).store.list() if s.id.startswith(start)]
 
 
 def json_option(command: F) -> F:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, with the keys of docs/json.md.")(command)
+
+
+def format_option(command: F) -> F:
+    """`--format FORMAT`, for commands that print a line for each session or commit."""
+    return click.option(
+        "--format", "form", metavar="FORMAT", type=TEXT, help="Print this for each; docs/terminal.md has what it holds."
+    )(command)
 
 
 def session_option(command: F) -> F:

@@ -61,10 +61,11 @@ def command(
         return
     # first there: what was fetched from it is needed to know what it has
     removed = Removal(store.repo, there).purge(found) if there else None
-    done = purge.purge(store, found)
-    if gc:
-        purge.collect(store.repo)
-    left = purge.remaining(store.repo, done.tips)
+    with env.busy("Purging"):
+        done = purge.purge(store, found)
+        if gc:
+            purge.collect(store.repo)
+        left = purge.remaining(store.repo, done.tips)
     if as_json:
         env.json({**done.to_dict(), "objects_left": left, **({"remote": removed.to_dict()} if removed else {})})
     else:

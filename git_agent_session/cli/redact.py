@@ -67,7 +67,8 @@ def _check(env: Env, session: str | None, as_json: bool) -> None:
     sessions = [env.target(session)] if session is not None else sorted(env.store.ids())
     if session is not None and sessions[0] not in env.store.ids():
         raise SessionNotFound(f"no session {sessions[0]}", hint="see `git agent-session list`")
-    found = list(leaks(env.store.repo, sessions, scanner))
+    with env.busy("Scanning", "sessions") as bar:
+        found = list(leaks(env.store.repo, bar.over(sessions), scanner))
     if as_json:
         env.json([leak.to_dict() for leak in found])
     else:

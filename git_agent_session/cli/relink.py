@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -11,14 +9,13 @@ import click
 from git_agent_session.cli.env import Env, refuse
 from git_agent_session.cli.params import json_option, pass_env
 from git_agent_session.errors import CommitNotFound, GitError, StorageError
+from git_agent_session.progress import Bar
 
 if TYPE_CHECKING:
     from git_agent_session.model import Doc
     from git_agent_session.store.relink import Found, Match, Near
     from git_agent_session.store.relink_index import Index
 
-# seconds before progress is shown
-PATIENCE = 1.0
 # seconds that looking for squashed branches may take
 SECONDS = 60.0
 
@@ -109,10 +106,10 @@ class _Run:
         wanted = [c for c in commits if not relink_write.sessions_of(self.repo, c.id)]
         if not wanted:
             return Found()
-        with _Progress(self.env, "Reading links") as tick:
+        with Bar(self.env.err, "Reading links") as tick:
             self.index.sync(tick=tick)
         finder = Finder(self.repo, self.index, Reflog(self.repo.location), commits[0].id, seconds=SECONDS)
-        with _Progress(self.env, "Comparing commits") as tick:
+        with Bar(self.env.err, "Comparing commits", "commits") as tick:
             found = finder.find(wanted, {}, tick)
         if not dry_run:
             found.matches = relink_write.apply(self.repo, found.matches, found.reverts)
@@ -122,9 +119,9 @@ class _Run:
         """The same in all branches, each with its own line of history; `limit` for HEAD and for the others together."""
         from git_agent_session.store import relink_branches
 
-        with _Progress(self.env, "Reading links") as tick:
+        with Bar(self.env.err, "Reading links") as tick:
             self.index.sync(tick=tick)
-        with _Progress(self.env, "Comparing branches") as tick:
+        with Bar(self.env.err, "Comparing branches") as tick:
             return relink_branches.search(
                 self.repo, self.index, most=limit, seconds=SECONDS, dry_run=dry_run, tick=tick
             )
@@ -138,35 +135,10 @@ class _Run:
             pairs = relink_write.read_map(path)
         except OSError as e:
             raise StorageError(f"cannot read {path}: {e.strerror}", hint="give the path of the commit map") from e
-        with _Progress(self.env, "Reading links") as tick:
+        with Bar(self.env.err, "Reading links") as tick:
             self.index.sync(tick=tick)
         matches = relink_write.follow_map(self.repo, self.index, pairs)
         return Found(matches if dry_run else relink_write.apply_map(self.repo, matches))
-
-
-class _Progress:
-    """A line on the terminal for what takes more than a second."""
-
-    def __init__(self, env: Env, what: str) -> None:
-        self._env = env
-        self._what = what
-        self._began = time.monotonic()
-        self._said = 0.0
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        return self._tick
-
-    def __exit__(self, *error: object) -> None:
-        if self._said:
-            self._env.err.write("\r\033[K")
-            self._env.err.flush()
-
-    def _tick(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if now - self._began > PATIENCE and now - self._said > 0.2 and self._env.err.isatty():
-            self._said = now
-            self._env.err.write(f"\r{self._what}: {100 * done // max(total, 1)}% ({done}/{total})")
-            self._env.err.flush()
 
 
 def _ask(env: Env, found: Found, run: _Run) -> None:

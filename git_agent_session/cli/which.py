@@ -5,14 +5,15 @@ from __future__ import annotations
 import click
 
 from git_agent_session.cli.env import Env
-from git_agent_session.cli.params import json_option, pass_env
+from git_agent_session.cli.params import format_option, json_option, pass_env
 
 
 @click.command()
 @click.argument("revision", metavar="[COMMIT]", default="HEAD", required=False)
+@format_option
 @json_option
 @pass_env
-def command(env: Env, revision: str, as_json: bool) -> None:
+def command(env: Env, revision: str, form: str | None, as_json: bool) -> None:
     """Show the sessions that a commit belongs to.
 
     The primary one comes first. COMMIT is HEAD by default. Of a commit that reverts others, their sessions are named.
@@ -20,6 +21,11 @@ def command(env: Env, revision: str, as_json: bool) -> None:
     from git_agent_session.cli.commits import rows
 
     found = env.store.which(revision)
+    if form is not None:
+        from git_agent_session.cli.list import formatted
+
+        formatted(env, form, ((w.session, row) for w in found for row in rows(env, w.session.id, [w.link])), as_json)
+        return
     reverts = _reverts(env, revision)
     if as_json:
         told = [row.to_dict() for w in found for row in rows(env, w.session.id, [w.link])]

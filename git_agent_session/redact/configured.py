@@ -129,8 +129,8 @@ _next: dict[str, tuple[list[tuple[str, str]], bool]] = {}
 
 def _settings(location: Location) -> tuple[Settings, bool]:
     """The settings, and whether git was asked for them."""
-    rows, fresh = _next.pop(location.private, None) or _rows(location)
-    return Settings(rows), fresh
+    asked = _next.pop(location.private) if location.private in _next else _rows(location)
+    return Settings(asked[0]), asked[1]
 
 
 def _rows(location: Location) -> tuple[list[tuple[str, str]], bool]:

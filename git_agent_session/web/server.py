@@ -99,7 +99,7 @@ class Server(uvicorn.Server):
         hosts = names(host, self._listening.getsockname()[1], further)
         self.address = Address(f"http://{hosts[0]}", token or new_token(), hosts)
         self._told: Callable[[Address], None] = lambda address: None
-        super().__init__(_config(app.make(parts, Access(self.address.token, hosts))))
+        super().__init__(config(app.make(parts, Access(self.address.token, hosts))))
 
     def serve_until_ended(self, told: Callable[[Address], None] | None = None) -> None:
         """Serve until SIGINT or SIGTERM; `told` gets the address once connections are taken."""
@@ -120,7 +120,8 @@ class Server(uvicorn.Server):
             self._told(self.address)
 
 
-def _config(made: ASGIApp) -> uvicorn.Config:
+def config(made: ASGIApp) -> uvicorn.Config:
+    """How uvicorn is to serve an application: bounded, quiet, and without a word about itself."""
     return uvicorn.Config(
         made,
         # httptools is faster, and takes headers without end

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import git_agent_session
-from git_agent_session import Session, Store
+from git_agent_session import Session, Store, progress
 from git_agent_session.agents import transcripts
 from git_agent_session.agents.importing import import_sessions
 from git_agent_session.agents.importing_report import Report
@@ -495,9 +495,15 @@ def test_all_agents_can_be_asked_at_once(repo: Repo, simple: Past) -> None:
     assert Cli(repo)("import", "--all").out == "1 session imported, 0 commits linked\n"
 
 
-def test_progress_is_shown_on_a_terminal_alone(repo: Repo, simple: Past) -> None:
+def test_progress_is_shown_on_a_terminal_alone_and_is_gone_at_the_end(
+    repo: Repo, simple: Past, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    Past(home, repo, TWO, minutes=60).prompt("fine").save()
     assert Cli(repo)("import", "claude-code").err == ""
-    assert "Reading claude-code: 1/1" in Cli(repo)("import", "claude-code", tty=True).err
+    said = Cli(repo)("import", "claude-code", tty=True, env={"TERM": "xterm"}).err
+    assert "1 of 2 sessions" in said
+    assert said.rstrip().endswith(("\033[K", "\r"))
 
 
 def test_one_that_fails_does_not_stop_the_others(repo: Repo, simple: Past, home: Path) -> None:

@@ -170,7 +170,7 @@ def test_completions_lie_where_bash_zsh_and_fish_look(installed: Home) -> None:
     for name in (
         f"bash-completion/completions/{NAME}",
         f"zsh/site-functions/_{NAME}",
-        f"fish/vendor_completions.d/{NAME}.fish",
+        f"fish/vendor_conf.d/{NAME}.fish",
     ):
         assert NAME in (share / name).read_text(), name
 
