@@ -20,7 +20,6 @@ ignore, never followed out of it.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -37,12 +36,10 @@ from git_agent_session.store.store import Store
 from git_agent_session.term import clean
 from git_agent_session.work import small_file, workflows
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 IN_REPOSITORY = os.path.join(".agent-session", "templates")
 FOLDER_KEY = "agentSession.templates"
-# bytes of a file, files of a folder, context files of a template, characters of a text
+# bytes of a file, context files of a template, characters of a text
 MAX_FILE = 64 * 1024
-MAX_FILES = 200
 MAX_CONTEXT = 32
 MAX_TEXT = 4000
 _TEXTS = ("description", "goal", "title", "type", "project", "workflow")
@@ -117,7 +114,7 @@ def merged(template: Template, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def load(repo: Repository, name: str) -> Template:
     """The template of this name. Raises UsageError where there is none, BrokenTemplate with the file and the reason."""
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    if not isinstance(name, str) or not small_file.NAME.fullmatch(name):
         raise UsageError(
             f"{codec.clean(str(name), 60)!r} is no name of a template", hint="use small letters, digits, . _ and -"
         )
@@ -132,14 +129,7 @@ def load(repo: Repository, name: str) -> Template:
 
 def names(repo: Repository) -> tuple[str, ...]:
     """The names of all templates that are here, sorted."""
-    found: set[str] = set()
-    for folder, _ in _folders(repo):
-        try:
-            files = sorted(os.listdir(folder))[:MAX_FILES]
-        except OSError:
-            continue
-        found.update(f[:-5] for f in files if f.endswith(".toml") and NAME.fullmatch(f[:-5]))
-    return tuple(sorted(found))
+    return small_file.names(folder for folder, _ in _folders(repo))
 
 
 def parse(name: str, data: bytes, source: str = "", path: str = "") -> Template:
@@ -193,7 +183,7 @@ def _template(name: str, doc: Doc, source: str) -> Template:
     if unknown := sorted(doc.keys() - _KEYS):
         raise ValueError(f"it has the key {codec.clean(unknown[0], 40)!r}, which no template has")
     texts = {key: _line(doc, key) for key in _TEXTS}
-    if texts["workflow"] and not workflows.NAME.fullmatch(texts["workflow"]):
+    if texts["workflow"] and not small_file.NAME.fullmatch(texts["workflow"]):
         raise ValueError("its workflow is no name of one")
     paths = _texts(doc, "context", MAX_CONTEXT)
     for path in paths:

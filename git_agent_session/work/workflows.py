@@ -35,14 +35,12 @@ from git_agent_session.model import END_STATUSES, Session
 from git_agent_session.store.store import Store
 from git_agent_session.work import small_file
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 PHASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 IN_REPOSITORY = os.path.join(".agent-session", "workflows")
 FOLDER_KEY = "agentSession.workflows"
-# bytes of a file, phases of a workflow, files of a folder
+# bytes of a file, phases of a workflow
 MAX_FILE = 64 * 1024
 MAX_PHASES = 100
-MAX_FILES = 200
 
 _BUILT_IN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "workflows")
 _KEYS = frozenset({"schema", "name", "description", "initial", "phases", "final", "transitions", "resume", "skip"})
@@ -129,7 +127,7 @@ def start(store: Store, workflow: str, **given: Any) -> Session:
 
 def load(repo: Repository, name: str) -> Workflow:
     """The workflow of this name. Raises UsageError where there is none, BrokenWorkflow with the file and the reason."""
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    if not isinstance(name, str) or not small_file.NAME.fullmatch(name):
         raise UsageError(
             f"{codec.clean(str(name), 60)!r} is no name of a workflow", hint="use small letters, digits, . _ and -"
         )
@@ -143,7 +141,7 @@ def load(repo: Repository, name: str) -> Workflow:
         known = _read.get(path)
         if known is None or known[0] != key:
             known = _read[path] = (key, parse(name, _text(path), source, path))
-            if len(_read) > MAX_FILES:
+            if len(_read) > small_file.MAX_FILES:
                 _read.clear()
         return known[1]
     raise UsageError(
@@ -158,14 +156,7 @@ _read: dict[str, tuple[tuple[str, int, int, int], Workflow]] = {}
 
 def names(repo: Repository) -> tuple[str, ...]:
     """The names of all workflows that can be used here, sorted."""
-    found: set[str] = set()
-    for folder, _ in _folders(repo):
-        try:
-            files = sorted(os.listdir(folder))[:MAX_FILES]
-        except OSError:
-            continue
-        found.update(f[:-5] for f in files if f.endswith(".toml") and NAME.fullmatch(f[:-5]))
-    return tuple(sorted(found))
+    return small_file.names(folder for folder, _ in _folders(repo))
 
 
 def _folders(repo: Repository) -> Places:
