@@ -21,13 +21,18 @@ from tests.harness import Repo
 
 ONE, TWO = "5d0e7c0a-4a53-4e37-8a3b-0c9d1d3e5f01", "5d0e7c0a-4a53-4e37-8a3b-0c9d1d3e5f02"
 NONE = {"GIT_AGENT_SESSION": "none", "GIT_EDITOR": "true", "GIT_SEQUENCE_EDITOR": "true"}
-FORGE = {"GIT_COMMITTER_NAME": "Forge", "GIT_COMMITTER_EMAIL": "noreply@forge.invalid"}
 
 
 def at(seconds: int) -> dict[str, str]:
     """The environment of a commit that was made so many seconds ago."""
     stamp = f"{int(time.time()) - seconds} +0000"
     return {"GIT_AUTHOR_DATE": stamp, "GIT_COMMITTER_DATE": stamp}
+
+
+def forge() -> dict[str, str]:
+    """The environment of what a forge makes, a minute later: of the same second nobody could tell what came first."""
+    stamp = f"{int(time.time()) + 60} +0000"
+    return {"GIT_COMMITTER_NAME": "Forge", "GIT_COMMITTER_EMAIL": "noreply@forge.invalid", "GIT_COMMITTER_DATE": stamp}
 
 
 @dataclass
@@ -101,7 +106,7 @@ class Story:
         bob.git("checkout", "-q", "main")
         bob.git("merge", "-q", "--squash", "origin/topic")
         text = bob.git("log", "--format=* %B", "main..origin/topic") if self.trailer else ""
-        bob.git("commit", "-q", "-m", f"{title}\n\n{text}", env=FORGE)
+        bob.git("commit", "-q", "-m", f"{title}\n\n{text}", env=forge())
         bob.git("push", "-q", "origin", "main")
         self.whose[title] = set().union(*self.whose.values())
 
@@ -110,7 +115,7 @@ class Story:
         bob = self.bob
         bob.git("fetch", "-q")
         bob.git("checkout", "-q", "-B", "stable", "origin/stable")
-        bob.git("cherry-pick", "origin/topic~7..origin/topic", env=FORGE)
+        bob.git("cherry-pick", "origin/topic~7..origin/topic", env=forge())
         bob.git("push", "-q", "origin", "stable")
 
     def asked(self, clone: Repo) -> dict[str, set[str]]:
