@@ -62,7 +62,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--dir", type=Path, help="where to make the repositories (default: the temporary folder)")
     parser.add_argument("--launcher", type=Path, help="an installed git-agent-session to use, not the checkout")
     parser.add_argument(
-        "--markdown", type=Path, metavar="FILE", help="write the tables into FILE too, between its marks"
+        "--markdown", type=Path, metavar="FILE", help="write the tables into FILE too, between the marks of these names"
     )
     parser.add_argument(
         "--shared", type=int, metavar="N", help="sessions on the server in `sharing` (default: 10000; 12 with --quick)"
@@ -82,8 +82,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     for name in asked.names:
         if name not in SCENARIOS:
             parser.error(f"{name!r} is no scenario: use {', '.join(SCENARIOS)}")
-    if asked.markdown and (asked.quick or asked.names):
-        parser.error("--markdown wants the whole run: leave out --quick and the names")
+    if asked.markdown and asked.quick:
+        parser.error("--markdown wants the whole run or whole scenarios: leave out --quick")
     return asked
 
 
@@ -108,7 +108,7 @@ def _run(asked: argparse.Namespace, folder: Path, document: Path | None) -> int:
     facts.append(("load at the end", machine.load()))
     print(f"\n{facts[-1][0]:18} {facts[-1][1]}")
     if document is not None:
-        whole = table.replaced(document.read_text(encoding="utf-8"), table.markdown(tables, facts))
+        whole = table.replaced(document.read_text(encoding="utf-8"), table.markdown(tables, facts), asked.names)
         document.write_text(whole, encoding="utf-8")
     return 0
 

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 
 from benchmarks.harness import Amount, Row, Table
 
-BEGIN = "<!-- benchmarks/run --markdown: begin -->"
-END = "<!-- benchmarks/run --markdown: end -->"
-
 _HEADS = ("what", "median", "p10 – p90", "ratio", "target", "")
 
 
@@ -28,13 +25,20 @@ def markdown(tables: Sequence[Table], facts: Sequence[tuple[str, str]]) -> str:
     return "\n\n".join(parts)
 
 
-def replaced(document: str, generated: str) -> str:
-    """`document` with what stands between the marks replaced; raises ValueError when it has none."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def marks(names: Sequence[str] = ()) -> tuple[str, str]:
+    """The lines between which a document has the tables of a run: of the whole, or of the scenarios `names`."""
+    run = " ".join(names) or "--markdown"
+    return f"<!-- benchmarks/run {run}: begin -->", f"<!-- benchmarks/run {run}: end -->"
+
+
+def replaced(document: str, generated: str, names: Sequence[str] = ()) -> str:
+    """`document` with what stands between the marks of a run replaced; raises ValueError when it has none."""
+    first, last = marks(names)
+    before, begin, rest = document.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"it has no part between {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{generated}\n\n{END}{after}"
+        raise ValueError(f"it has no part between {first} and {last}")
+    return f"{before}{first}\n\n{generated}\n\n{last}{after}"
 
 
 def _text(table: Table) -> str:

@@ -94,8 +94,10 @@ def test_rows_are_compared_with_the_variant_named() -> None:
 
 
 def test_only_what_stands_between_the_marks_is_replaced() -> None:
-    document = f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n"
-    assert table.replaced(document, "new") == f"before\n{table.BEGIN}\n\nnew\n\n{table.END}\nafter\n"
+    for names in ((), ("api", "work")):
+        begin, end = table.marks(names)
+        document = f"before\n{begin}\nold\n{end}\nafter\n"
+        assert table.replaced(document, "new", names) == f"before\n{begin}\n\nnew\n\n{end}\nafter\n"
 
 
 def test_a_document_without_marks_is_refused() -> None:
