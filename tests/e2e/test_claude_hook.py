@@ -408,7 +408,12 @@ def test_killed_at_any_point_the_tokens_are_counted_once(claude: Claude, when: s
     assert claude.log() == ""
 
 
-@pytest.mark.parametrize("where", ["evidence.moved", "Reading", "evidence.settle"])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "where", [pytest.param("evidence.moved", marks=SLOW), pytest.param("Reading", marks=SLOW), "evidence.settle"]
+)
 def test_what_a_settle_step_was_told_outlives_it(claude: Claude, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     claude.prompt()
     claude.settled()

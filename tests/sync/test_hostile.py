@@ -206,6 +206,7 @@ def test_a_remote_that_looks_like_an_option(ada: Clone, name: str) -> None:
     assert "is no remote" in done.stderr
 
 
+@pytest.mark.sync
 def test_memory_stays_bounded(team: Team, bob: Clone, good: str) -> None:
     many = team.server.path / "many"
     many.write_bytes(b"[[event]]\n" * 20_000_000)
@@ -247,7 +248,9 @@ def archived(team: Team, *rows: tuple[str, str], parents: tuple[str, ...] | None
     return team.server.git("commit-tree", tree, *given, "-m", "archive")
 
 
-@pytest.mark.parametrize("what", BATCHES)
+@pytest.mark.parametrize(
+    "what", [pytest.param(w, marks=pytest.mark.sync if "million" in w or "large" in w else ()) for w in BATCHES]
+)
 def test_a_session_in_an_archive_that_cannot_be_read_is_named_and_the_others_come_in(
     team: Team, bob: Clone, good: str, what: str
 ) -> None:

@@ -23,7 +23,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-LONG = ("agent-hook", "settle", "sharing")
+LONG = ("agent-hook", "answers", "command", "index", "rebase", "serve", "settle", "sharing", "traces")
 
 
 @pytest.mark.parametrize(

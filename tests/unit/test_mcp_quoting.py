@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("jsonschema", reason="the extra [mcp] is not installed")
@@ -60,7 +60,8 @@ def test_a_secret_is_taken_out_also_where_the_text_is_cut() -> None:
     assert quote.text("s3\u200bcret", 20) == "[gone]"
 
 
-@given(st.dictionaries(st.text(max_size=300), VALUES, max_size=30))
+@settings(max_examples=30)
+@given(st.dictionaries(st.text(max_size=100), VALUES, max_size=15))
 def test_whatever_it_is_it_fits_and_can_be_sent(doc: dict[str, Any]) -> None:
     for most in (MAX_ROW, MAX_ANSWER):
         out = Quote().fit(doc, most)

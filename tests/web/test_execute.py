@@ -135,6 +135,8 @@ def test_a_run_is_ended_when_that_is_asked_for(client: Client, allow: Any, store
     client("DELETE", f"/api/v1/runs/{run}", status=202)
     until(lambda: store.get(session).ended, 15)
     assert store.get(session).status == "failed"
+    # its end is recorded first
+    until(lambda: client.get("/api/v1/runs") == [], 15)
     client("DELETE", f"/api/v1/runs/{run}", status=404)
 
 
