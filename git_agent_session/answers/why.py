@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from git_agent_session.agents.authorship import HUMAN, KINDS, UNKNOWN
+from git_agent_session.agents.authorship import KINDS
 from git_agent_session.agents.edits import is_prompt
 from git_agent_session.answers.blame import Blamed, BlamedLine, blame
 from git_agent_session.answers.lines import Attribution
@@ -244,8 +244,3 @@ class _Sources:
 
 def _said(event: Event, number: int = 0) -> Said:
     return Said(event.id, event.at, str(event.data.get("text", "")), number)
-
-
-def is_persons(answer: Answer) -> bool:
-    """True for lines without any session."""
-    return not answer.sessions and answer.kind in (HUMAN, UNKNOWN)

@@ -6,7 +6,7 @@ Nothing is written here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from git_agent_session import bounds, codec
@@ -22,9 +22,9 @@ AGENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 def event(kind: str, data: Mapping[str, Any], id: str = "", redact: Callable[[Any], Any] = redact_value) -> Event:
     """A new event, now, without secrets. Raises UsageError for a kind, an id, a key or a size that cannot be."""
     if not is_kind(kind):
-        raise UsageError(f"{_shown(kind)} is no kind of event", hint="use up to 64 letters, digits, . _ - and /")
+        raise UsageError(f"{shown(kind)} is no kind of event", hint="use up to 64 letters, digits, . _ - and /")
     if id and not is_event_id(id):
-        raise UsageError(f"{_shown(id)} is no event id", hint="use up to 200 letters, digits, . _ and -")
+        raise UsageError(f"{shown(id)} is no event id", hint="use up to 200 letters, digits, . _ and -")
     values: Doc = codec.clean_value(redact(table(data, "the data")))
     for key in OWN_KEYS:
         if key in values:
@@ -89,7 +89,7 @@ def agent(agent: Agent | str) -> Agent:
 def number(value: object) -> int | float:
     """A finite number within 64 bit; raises UsageError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UsageError(f"{_shown(value)} is no number", hint="give a finite number such as 12 or 0.5")
+        raise UsageError(f"{shown(value)} is no number", hint="give a finite number such as 12 or 0.5")
     if isinstance(value, int) and not bounds.is_amount(value):
         raise UsageError("the number does not fit into 64 bit", hint="give it in a larger unit")
     if not bounds.is_amount(value):
@@ -106,5 +106,16 @@ def check(value: str, pattern: re.Pattern[str], what: str, example: str) -> None
         raise UsageError(f"{codec.clean(value, 60)!r} is no {what}", hint=f"use letters, digits, . _ and -, {example}")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value that is refused, as its error names it: a text by its start, anything else by its type."""
     return repr(codec.clean(value, 60)) if isinstance(value, str) else type(value).__name__
+
+
+def the_one(found: Sequence[str], given: str, noun: str, session_id: str) -> str:
+    """The id among those that `given` fits; raises UsageError where it fits none or several of a session's."""
+    if len(found) == 1:
+        return found[0]
+    name, where = codec.clean(given, 60), f"session {session_id[:8]}"
+    if found:
+        raise UsageError(f"{name!r} fits {len(found)} {noun}s of {where}", hint=f"such as {', '.join(found[:3])}")
+    raise UsageError(f"there is no {noun} {name!r} in {where}", hint=f"`git agent-session {noun} list` shows them")

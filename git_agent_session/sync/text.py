@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 _NAMED = 5
 
 
-def lines(report: Report, *, verbose: bool = False) -> Iterator[str]:
-    """The summary, before it each ref that changed where there are few or `verbose` asks for them."""
+def lines(report: Report) -> Iterator[str]:
+    """The summary, before it each ref that changed where there are few."""
     moved = [r for r in report.latest() if r.moved]
-    if verbose or len(moved) <= 20:
+    if len(moved) <= 20:
         yield from (f"{_name(r)}  {r.status} ({r.direction})" for r in moved)
     yield _summary(report)
 

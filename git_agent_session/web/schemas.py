@@ -122,7 +122,6 @@ LINK = row("commit", "via")
 PLAN = row("id", "text", "at")
 SNAPSHOT_TYPE = one_of(SNAPSHOT_TYPES)
 ROLE = one_of(ROLES)
-NOTHING: Schema = {"type": "null"}
 PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "code"],

@@ -27,7 +27,6 @@ REASONS = {
     "activity": "too_old",
     "errors": "too_many_errors",
 }
-CRITERIA = tuple(REASONS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,12 +197,7 @@ def _resolve(session: Session, text: str) -> str:
     # of those that had an alias one after the other, the one that works has it now
     found = [n for n in found if rows[n].get("status") in (PENDING, EXECUTING)] or found[-1:]
     found = found or [n for n in rows if text and n.startswith(text)]
-    if len(found) == 1:
-        return found[0]
-    shown, where = codec.clean(text, 60), f"session {session.id[:8]}"
-    if found:
-        raise UsageError(f"{shown!r} fits {len(found)} agents of {where}", hint=f"such as {', '.join(found[:3])}")
-    raise UsageError(f"there is no agent {shown!r} in {where}", hint="`git agent-session agent list` shows them")
+    return entries.the_one(found, text, "agent", session.id)
 
 
 def _subagent(name: str, row: Mapping[str, Any]) -> Subagent:

@@ -192,12 +192,7 @@ def _resolve(session: Session, text: str) -> str:
     if text in session.tasks:
         return text
     found = [name for name in session.tasks if name.startswith(text)] if entries.text(text, "task") else []
-    if len(found) == 1:
-        return found[0]
-    shown, where = codec.clean(text, 60), f"session {session.id[:8]}"
-    if found:
-        raise UsageError(f"{shown!r} fits {len(found)} tasks of {where}", hint=f"such as {', '.join(found[:3])}")
-    raise UsageError(f"there is no task {shown!r} in {where}", hint="`git agent-session task list` shows them")
+    return entries.the_one(found, text, "task", session.id)
 
 
 def _task(name: str, row: Mapping[str, Any]) -> Task:

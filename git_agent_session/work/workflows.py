@@ -32,6 +32,7 @@ from git_agent_session import bounds, codec
 from git_agent_session.errors import BrokenWorkflow, UsageError
 from git_agent_session.git.repository import Repository
 from git_agent_session.model import END_STATUSES, Session
+from git_agent_session.store.entries import shown
 from git_agent_session.store.store import Store
 from git_agent_session.work import small_file
 
@@ -206,7 +207,7 @@ def _workflow(name: str, doc: Mapping[str, Any], source: str) -> Workflow:
     every = {*phases, *final}
     initial = doc.get("initial", phases[0])
     if initial not in phases:
-        raise ValueError(f"initial is {_shown(initial)}, which is none of its phases")
+        raise ValueError(f"initial is {shown(initial)}, which is none of its phases")
     transitions = dict(_named(_table(doc, "transitions"), "transitions", phases, every))
     skips = {k: frozenset(v) for k, v in _named(_table(doc, "skip"), "skip", None, phases)}
     if any(initial in skipped for skipped in skips.values()):
@@ -231,7 +232,7 @@ def _words(value: object, what: str) -> tuple[str, ...]:
         raise ValueError(f"{what} is no list of up to {MAX_PHASES} phases")
     for word in value:
         if not isinstance(word, str) or not PHASE.fullmatch(word):
-            raise ValueError(f"{what} holds {_shown(word)}, which is no name of a phase")
+            raise ValueError(f"{what} holds {shown(word)}, which is no name of a phase")
     return tuple(dict.fromkeys(value))
 
 
@@ -240,9 +241,9 @@ def _final(table: Mapping[str, Any], phases: Iterable[str]) -> Iterator[tuple[st
         raise ValueError(f"it has more than {MAX_PHASES} final phases")
     for phase, status in table.items():
         if not PHASE.fullmatch(phase) or phase in phases:
-            raise ValueError(f"final holds {_shown(phase)}, which is no name of a phase or stands among phases too")
+            raise ValueError(f"final holds {shown(phase)}, which is no name of a phase or stands among phases too")
         if status not in END_STATUSES:
-            raise ValueError(f"the final phase {phase} has the status {_shown(status)}: use {', '.join(END_STATUSES)}")
+            raise ValueError(f"the final phase {phase} has the status {shown(status)}: use {', '.join(END_STATUSES)}")
         yield phase, status
 
 
@@ -254,11 +255,11 @@ def _named(
         raise ValueError(f"{what} has more than {MAX_PHASES} rows")
     for head, value in table.items():
         if not PHASE.fullmatch(head) or (heads is not None and head not in heads):
-            raise ValueError(f"{what} has a row {_shown(head)}, which is none of its phases")
+            raise ValueError(f"{what} has a row {shown(head)}, which is none of its phases")
         words = _words(value, f"{what}.{head}")
         for word in words:
             if word not in takes:
-                raise ValueError(f"{what}.{head} holds {_shown(word)}, which is none of its phases")
+                raise ValueError(f"{what}.{head} holds {shown(word)}, which is none of its phases")
         yield head, words
 
 
@@ -266,15 +267,11 @@ def _rules(table: Mapping[str, Any], phases: Iterable[str]) -> Rules:
     usual = Rules()
     minutes, errors = table.get("minutes", usual.minutes), table.get("errors", usual.errors)
     if not bounds.is_amount(minutes) or minutes <= 0:
-        raise ValueError(f"resume.minutes is {_shown(minutes)}, which is no number above 0")
+        raise ValueError(f"resume.minutes is {shown(minutes)}, which is no number above 0")
     if type(errors) is not int or errors <= 0:
-        raise ValueError(f"resume.errors is {_shown(errors)}, which is no whole number above 0")
+        raise ValueError(f"resume.errors is {shown(errors)}, which is no whole number above 0")
     found = _words(table.get("phases", []), "resume.phases")
     for word in found:
         if word not in phases:
-            raise ValueError(f"resume.phases holds {_shown(word)}, which is none of its phases")
+            raise ValueError(f"resume.phases holds {shown(word)}, which is none of its phases")
     return Rules(found, minutes, errors)
-
-
-def _shown(value: object) -> str:
-    return repr(codec.clean(value, 60)) if isinstance(value, str) else type(value).__name__
