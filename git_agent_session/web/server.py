@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import signal
 import socket
 import stat
 import sys
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from types import FrameType
@@ -24,6 +26,8 @@ from git_agent_session.web.parts import Parts
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # connections at once; more are told to come again
 CONNECTIONS = 256
+# seconds within which signals are one wish
+_MOMENT = 1.0
 _TOKEN_BYTES = 32
 _LEAST_TOKEN = 16
 
@@ -88,7 +92,23 @@ def new_token() -> str:
     return secrets.token_urlsafe(_TOKEN_BYTES)
 
 
-class Server(uvicorn.Server):
+class Ending(uvicorn.Server):
+    """A server that ends on SIGINT and SIGTERM, with status 0 and not a word."""
+
+    _asked = 0.0
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end; ^C once more, later, does not wait for what is open."""
+        # uvicorn's own would raise the signal once more when all is done. `git agent-session` passes on what the
+        # terminal has sent to both: a second signal within a moment is the first one again
+        now = time.monotonic()
+        if not self.should_exit:
+            self._asked = now
+        self.force_exit = self.should_exit and sig == signal.SIGINT and now - self._asked > _MOMENT
+        self.should_exit = True
+
+
+class Server(Ending):
     """One server: bound when it is made, serving from `serve` on, until a signal or `should_exit`."""
 
     def __init__(
@@ -106,12 +126,6 @@ class Server(uvicorn.Server):
         self._told = told or self._told
         with self._listening:
             self.run(sockets=[self._listening])
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end; a second signal does not wait for what is open."""
-        # uvicorn's own would raise the signal once more when all is done
-        self.force_exit = self.should_exit
-        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Take connections, then say so."""

@@ -99,6 +99,21 @@ def test_a_token_from_a_file_is_the_one_that_counts_and_is_not_printed(repo: Rep
         process.terminate()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("command", ["serve", "web"])
+def test_what_git_passes_on_of_a_signal_is_not_asked_for_twice(repo: Repo, command: str) -> None:
+    argv = [sys.executable, "-m", "git_agent_session", command, "--port", "0"]
+    with subprocess.Popen(argv, cwd=repo.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        # the terminal's, and what git then sends to its child
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        said = process.stderr.read()
+        assert "ERROR" not in said and "Traceback" not in said
+
+
 def test_tokens_are_new_each_time_and_long() -> None:
     made = {server.new_token() for _ in range(20)}
     assert len(made) == 20 and min(map(len, made)) >= 43

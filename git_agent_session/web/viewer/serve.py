@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 from collections.abc import Callable
-from types import FrameType
-
-import uvicorn
 
 from git_agent_session.git.discover import Location
 from git_agent_session.web import server
@@ -19,7 +15,7 @@ HOST = "127.0.0.1"
 _PATIENCE = 2
 
 
-class Server(uvicorn.Server):
+class Server(server.Ending):
     """One viewer: bound when it is made, serving from `serve_until_ended` on, until a signal or `should_exit`."""
 
     def __init__(self, location: Location, *, port: int = 0) -> None:
@@ -45,11 +41,6 @@ class Server(uvicorn.Server):
         self._told = told or self._told
         with self._listening:
             self.run(sockets=[self._listening])
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end; a second signal does not wait for what is open."""
-        self.force_exit = self.should_exit and sig == signal.SIGINT
-        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Take connections, then say so."""
