@@ -114,7 +114,18 @@ def _context(payload: dict[str, Any]) -> str:
 
 def commits(location: Location, session_id: str) -> int | None:
     """How many commits are linked to a session, told from files; None where they do not tell."""
-    tip = _read(os.path.join(location.common_dir, "refs", "agent-sessions", session_id)).strip()
+    ref = os.path.join(location.common_dir, "refs", "agent-sessions", session_id)
+    told, tip = None, _read(ref).strip()
+    # what is drained leaves the journal after the ref has moved: read between the two, it would be missed
+    for _ in range(3):
+        told, before = _commits_at(location, session_id, tip), tip
+        tip = _read(ref).strip()
+        if tip == before:
+            break
+    return told
+
+
+def _commits_at(location: Location, session_id: str, tip: str) -> int | None:
     seen = _seen(os.path.join(location.shared, "seen", session_id)) if tip else None
     waiting = list(_waiting(location.shared, session_id))
     if seen is not None and seen[0] == tip:

@@ -96,7 +96,7 @@ def test_a_real_bash_completes_git_agent_session(repo: Repo, cli: Cli, env: dict
     repo.write({"../c.bash": cli("completion", "bash").out})
     with Terminal([need("bash"), "--norc", "--noprofile", "-i"], cwd=repo.path, env=env) as t:
         t.type(f"PS1='> '; source '{gits}'; source ../c.bash; echo rea''dy\n")
-        t.until("ready\n")
+        t.until("ready\n> ")
         # Meta-? lists, whatever the candidates have in common; ^U empties the line
         t.type("git agent-session show \033?")
         listed = t.until("Another goal")
@@ -113,6 +113,13 @@ _GITS = [
 # -- zsh
 
 
+def ready_to_edit(t: Terminal, folder: Path) -> None:
+    """Load the completions of `folder` and wait for zsh's editor: before it runs, ^D is the terminal's end of file."""
+    t.type(f"PS1='> '; fpath=({folder} $fpath); autoload -U compinit; compinit -u -D\n")
+    t.type("zle-line-init() { print -n rea''dy }; zle -N zle-line-init\n")
+    t.until("ready")
+
+
 @pytest.mark.parametrize("name", ["git agent-session", "git-agent-session"])
 def test_a_real_zsh_shows_goals_beside_ids(
     repo: Repo, cli: Cli, env: dict[str, str], ids: list[str], home: Path, name: str
@@ -121,8 +128,7 @@ def test_a_real_zsh_shows_goals_beside_ids(
     folder.mkdir()
     (folder / "_git-agent-session").write_text(cli("completion", "zsh").out)
     with Terminal([need("zsh"), "-f", "-i"], cwd=repo.path, env=env) as t:
-        t.type(f"PS1='> '; fpath=({folder} $fpath); autoload -U compinit; compinit -u -D; echo rea''dy\n")
-        t.until("ready\n")
+        ready_to_edit(t, folder)
         # ^D lists, whatever the candidates have in common
         t.type(f"{name} show \004")
         listed = t.until(GOAL)
@@ -135,8 +141,7 @@ def test_zsh_keeps_the_option_before_its_value(repo: Repo, cli: Cli, env: dict[s
     folder.mkdir()
     (folder / "_git-agent-session").write_text(cli("completion", "zsh").out)
     with Terminal([need("zsh"), "-f", "-i"], cwd=repo.path, env=env) as t:
-        t.type(f"PS1='> '; fpath=({folder} $fpath); autoload -U compinit; compinit -u -D; echo rea''dy\n")
-        t.until("ready\n")
+        ready_to_edit(t, folder)
         t.type("git agent-session end --status=aba\t")
         t.until("--status=abandoned")
 

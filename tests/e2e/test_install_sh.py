@@ -19,6 +19,8 @@ import pytest
 
 from tests.harness import ROOT
 
+pytestmark = pytest.mark.install
+
 NAME = "git-agent-session"
 MARK = b"git-agent-session launcher, written by install.sh"
 
@@ -205,7 +207,6 @@ def test_it_leaves_the_checkout_as_it_was(installed: Home) -> None:
 
 
 # a whole installation of its own
-@pytest.mark.slow
 def test_a_prefix_with_spaces_and_a_dollar_works_and_uninstall_leaves_nothing(fresh: Home) -> None:
     before = fresh.files()
     prefix = fresh.path / "my tools, Ada's $HOME"
@@ -390,7 +391,6 @@ def test_an_extra_that_there_is_not_is_refused_before_anything_is_made(fresh: Ho
     assert fresh.files() == before
 
 
-@pytest.mark.slow
 def test_an_extra_is_kept_by_later_runs(fresh: Home) -> None:
     assert fresh.install("--with", "ui").returncode == 0
     for _ in range(2):

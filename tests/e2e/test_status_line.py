@@ -72,6 +72,8 @@ def test_it_says_which_session_this_is_what_it_cost_and_how_many_commits_came_of
 def test_commits_are_those_that_the_session_itself_counts(claude: Claude) -> None:
     installer.install(str(claude.repo.path))
     claude.prompt()
+    # what works in the background moves the tip: for a moment, files do not tell
+    claude.settled()
     location = discover(str(claude.repo.path))
     assert location is not None
 

@@ -18,6 +18,8 @@ from tests.e2e.cli import Cli
 from tests.e2e.terminal import Terminal
 from tests.harness import ROOT, Repo
 
+pytestmark = pytest.mark.ui
+
 if TYPE_CHECKING:
     from textual.pilot import Pilot
     from textual.widgets import DataTable

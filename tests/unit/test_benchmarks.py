@@ -23,12 +23,8 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-LONG = ("agent-hook", "answers", "command", "index", "rebase", "serve", "settle", "sharing", "traces")
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in SCENARIOS]
-)
+@pytest.mark.benchmarks
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_every_scenario_runs_and_prints_a_table(name: str, tmp_path: Path) -> None:
     done = run("--quick", "--dir", str(tmp_path), name)
     assert done.returncode == 0, done.stderr
@@ -36,6 +32,7 @@ def test_every_scenario_runs_and_prints_a_table(name: str, tmp_path: Path) -> No
     assert "p10 – p90" in done.stdout
 
 
+@pytest.mark.benchmarks
 def test_a_run_leaves_nothing_behind(tmp_path: Path) -> None:
     run("--quick", "--dir", str(tmp_path), "no-session")
     assert list(tmp_path.iterdir()) == []

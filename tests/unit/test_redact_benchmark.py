@@ -32,6 +32,7 @@ def test_a_secret_that_is_left_counts_as_missed(monkeypatch: pytest.MonkeyPatch)
     assert {"GitHub token", "npm token"} <= names
 
 
+@pytest.mark.benchmarks
 def test_one_command_prints_the_tables(tmp_path: Path) -> None:
     secret = "ghp" + "_" + "aB3dE6gH9" * 4
     (tmp_path / "a.jsonl").write_text(json.dumps({"text": f"push {secret}"}) + "\n")
@@ -46,6 +47,7 @@ def test_one_command_prints_the_tables(tmp_path: Path) -> None:
     assert "| transcripts, lines parsed | 0.0 | 1 |" in done.stdout
 
 
+@pytest.mark.benchmarks
 def test_the_tables_of_all_benchmarks_show_no_secret(tmp_path: Path) -> None:
     secret = "ghp" + "_" + "aB3dE6gH9" * 4
     (tmp_path / "a.jsonl").write_text(json.dumps({"text": f"push {secret}"}) + "\n")
