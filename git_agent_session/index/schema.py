@@ -6,11 +6,12 @@ which every index is built anew. Times are RFC 3339 texts in UTC, ids are texts 
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 # also to be raised when what `bounds.sane` or `rows` make of the same events changes
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,15 @@ class Table:
     def statements(self) -> Iterator[str]:
         """The SQL that makes it."""
         if self.select:
-            names = ", ".join(c.name for c in self.columns)
+            # `at` is a word of DuckDB's SQL, which reads the text of a view
+            names = ", ".join(f'"{c.name}"' for c in self.columns)
             yield f"CREATE VIEW IF NOT EXISTS {self.name} ({names}) AS {self.select}"
             return
         lines = [f"{c.name} {c.type}" for c in self.columns]
         if self.key:
             lines.append(f"PRIMARY KEY ({', '.join(self.key)})")
-        tail = " WITHOUT ROWID" if self.key else ""
-        yield f"CREATE TABLE IF NOT EXISTS {self.name} ({', '.join(lines)}){tail}"
+        # with its rowid: DuckDB reads no table by anything else
+        yield f"CREATE TABLE IF NOT EXISTS {self.name} ({', '.join(lines)})"
         for columns in (*self.indexes, *([self.unique] if self.unique else [])):
             unique = "UNIQUE " if columns == self.unique else ""
             name = f"{self.name}_{'_'.join(columns)}"
@@ -232,6 +234,20 @@ duration_ms | REAL NOT NULL | how long it took
     indexes=(("session",), ("model",)),
 )
 
+
+def _of(key: str) -> str:
+    """SQL for a key of an event's data, NULL where there is none.
+
+    SQLite has `->>` since 3.38; DuckDB, which reads these texts too, has no other way to a text without quotes.
+    """
+    return f"data ->> '$.{key}'" if sqlite3.sqlite_version_info >= (3, 38) else f"json_extract(data, '$.{key}')"
+
+
+def _told(key: str) -> str:
+    """The same, with "" for NULL."""
+    return f"coalesce({_of(key)}, '')"
+
+
 MESSAGES = Table(
     "messages",
     "A view: what was said, messages and what `log` recorded.",
@@ -245,8 +261,7 @@ type | TEXT | the user's own word for what `log` recorded, or empty
 text | TEXT | what was said
 """
     ),
-    select="SELECT key, session, at, coalesce(json_extract(data, '$.role'), ''), "
-    "coalesce(json_extract(data, '$.type'), ''), coalesce(json_extract(data, '$.text'), '') "
+    select=f"""SELECT key, session, "at", {_told("role")}, {_told("type")}, {_told("text")} """
     "FROM events WHERE kind IN ('message', 'interaction')",
 )
 
@@ -262,12 +277,12 @@ name | TEXT | the metric's name
 value | REAL | the number
 """
     ),
-    select="SELECT key, session, at, json_extract(data, '$.name'), json_extract(data, '$.value') "
+    select=f"""SELECT key, session, "at", {_of("name")}, CAST({_of("value")} AS DOUBLE) """
     "FROM events WHERE kind = 'metric'",
 )
 
 _TEXT_KEYS = ("goal", "title", "text", "name", "summary", "message", "reason", "paths", "file", "path")
-_TEXT = " || ' ' || ".join(f"coalesce(json_extract(data, '$.{key}'), '')" for key in _TEXT_KEYS)
+_TEXT = " || ' ' || ".join(_told(key) for key in _TEXT_KEYS)
 
 TEXTS = Table(
     "texts",
