@@ -13,6 +13,7 @@ import contextlib
 import os
 import queue
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -185,13 +186,13 @@ class Execution:
         return self._ran
 
     def send(self, number: int) -> None:
-        """Send a signal to the command; one that comes before it has started reaches it then."""
+        """Send a signal to the command, and to its group where it has one; an early one reaches it at its start."""
         process = self._process
         if process is None:
             self._early.append(number)
-        else:
+        elif process.poll() is None:
             with contextlib.suppress(OSError, ValueError):
-                process.send_signal(number)
+                self._signal(process, number)
 
     def stop_reading(self) -> None:
         """Nobody wants the output any more: the command's next writes meet a closed pipe."""
@@ -333,19 +334,18 @@ class Execution:
         if process is None or process.poll() is not None:
             return
         for how in ("SIGTERM", "SIGKILL"):
-            self._kill(process, how)
+            with contextlib.suppress(OSError):
+                # Windows has no SIGKILL, and ends a process at once by SIGTERM
+                self._signal(process, getattr(signal, how, signal.SIGTERM))
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_PATIENCE)
                 return
 
-    def _kill(self, process: subprocess.Popen[bytes], how: str) -> None:
-        with contextlib.suppress(OSError):
-            if sys.platform == "win32" or not self._own_group:
-                process.terminate() if how == "SIGTERM" else process.kill()
-            else:
-                import signal
-
-                os.killpg(process.pid, getattr(signal, how))
+    def _signal(self, process: subprocess.Popen[bytes], number: int) -> None:
+        if sys.platform == "win32" or not self._own_group:
+            process.send_signal(number)
+        else:
+            os.killpg(process.pid, number)
 
 
 class Tail:

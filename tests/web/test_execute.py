@@ -140,6 +140,15 @@ def test_a_run_is_ended_when_that_is_asked_for(client: Client, allow: Any, store
     client("DELETE", f"/api/v1/runs/{run}", status=404)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals")
+def test_what_a_run_has_started_ends_with_it(client: Client, allow: Any, repo: Repo, store: Store) -> None:
+    child = "trap 'echo >ended; exit' TERM; echo begun; while :; do sleep 0.1; done"
+    allow(f"import subprocess; subprocess.run(['sh', '-c', {child!r}])")
+    session = stream(client, {"task": "wait"}, until_event="output")[0][1]["sessionId"]
+    client("DELETE", f"/api/v1/runs/{client.get('/api/v1/runs')[0]['run']}", status=202)
+    assert until(lambda: store.get(session).ended and (repo.path / "ended").exists(), 15)
+
+
 def test_the_end_of_the_server_ends_its_runs_and_records_that(
     serving: server.Server, client: Client, allow: Any, store: Store
 ) -> None:
