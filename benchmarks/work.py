@@ -11,7 +11,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.harness import Row, Table, Target, Variant, measure
+from benchmarks.harness import Failed, Row, Table, Target, Variant, measure
 from benchmarks.world import Repo, World
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ SAID = {
     "get": (1, 0.0),
     "end, in its final phase": (5, 0.0),
     "list of {listed}, by status": (10, 0.0),
+    "cleanup of {many}, one due": (50, 0.0),
     "task add": (0, 1.0),
     "task start": (0, 1.0),
     "task done": (0, 1.0),
@@ -74,6 +75,7 @@ def _variants(world: World, root: Path) -> list[Variant]:
     few_store, many_store = _many(world, root, listed).store(), _many(world, root, many).store()
     open_ones, some = Filter(status=("active",)), Filter(agent_type="claude-code", status=("active",))
     begun = world.repo("begun", root).store()
+    sweeping = _Sweeping(_many(world, root, many, ended=True).store())
     ending, steps = _Ending(world.repo("ending", root).store()), _Steps(store, session.id)
     return [
         Variant("start with a workflow", lambda: work.start(begun, WORKFLOW, goal="Find out", agent="claude-code")),
@@ -87,6 +89,7 @@ def _variants(world: World, root: Path) -> list[Variant]:
         Variant("agent start", lambda: work.subagents.start(store, session.id, "build", model="opus")),
         Variant(f"list of {listed:,}, by status", lambda: few_store.list(open_ones)),
         Variant(f"list of {many:,}, by agent and status", lambda: many_store.list(some)),
+        Variant(f"cleanup of {many:,}, one due", sweeping.sweep, sweeping.begin),
     ]
 
 
@@ -107,6 +110,23 @@ class _Ending:
 
         assert self._session is not None
         work.finish(self._store, self._session.id, message="done")
+
+
+class _Sweeping:
+    """A session that nobody has ended, beside many that have ended."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def begin(self) -> None:
+        self._store.start(goal="Left open", agent="codex", activate=False)
+
+    def sweep(self) -> None:
+        from git_agent_session.store.sweep import due, sweep
+
+        done, failed = sweep(self._store, due(self._store, hours=0))
+        if len(done) != 1 or failed:
+            raise Failed(f"cleanup closed {len(done)} sessions, {len(failed)} not")
 
 
 class _Steps:
@@ -139,14 +159,14 @@ class _Steps:
         step(self._store, self._session, self._task.id)
 
 
-def _many(world: World, root: Path, sessions: int) -> Repo:
+def _many(world: World, root: Path, sessions: int, *, ended: bool = False) -> Repo:
     from git_agent_session import work
 
-    repo = world.repo("orchestrated", root)
+    repo = world.repo("ended" if ended else "orchestrated", root)
     store = repo.store()
     for n in range(sessions):
         begun = work.start(store, WORKFLOW, goal=f"Goal number {n}", agent=("claude-code", "codex")[n % 3 > 1])
-        if n % 4 == 0:
+        if ended or n % 4 == 0:
             store.end(begun.id)
     repo.call("pack-refs", "--all")
     store.list()
