@@ -16,6 +16,7 @@ from git_agent_session import term
 from git_agent_session.errors import AgentSessionError, SessionNotFound, UsageError
 
 if TYPE_CHECKING:
+    from git_agent_session.git.repository import Repository
     from git_agent_session.model import Session
     from git_agent_session.progress import Bar
     from git_agent_session.report.view import View
@@ -59,10 +60,15 @@ class Env:
 
         return git_agent_session.open(self.start, env=self.environ)
 
+    @cached_property
+    def repo(self) -> Repository:
+        """The repository; a command that only reads may set a light one here first."""
+        return self.store.repo
+
     @property
     def folder(self) -> str:
         """A folder of the repository to run git in: the worktree, or the git directory where there is none."""
-        location = self.store.repo.location
+        location = self.repo.location
         return location.worktree or location.git_dir
 
     def remark_hooks(self) -> None:
@@ -76,7 +82,7 @@ class Env:
     def is_off(self) -> bool:
         """True where `agentSession.enabled` says that nothing is to be recorded in this repository."""
         try:
-            return not self.store.repo.config_bool("agentSession.enabled", True)
+            return self.store.is_off()
         except AgentSessionError:
             return False
 
@@ -140,7 +146,7 @@ class Env:
     def facts(self, commit: str) -> Mapping[str, object]:
         """What git knows of a commit, nothing when it is gone or when an event of another's holds what is no id."""
         try:
-            return self.store.repo.commit_facts(commit)
+            return self.repo.commit_facts(commit)
         except ValueError:
             return {}
 
@@ -207,7 +213,7 @@ class Env:
         """The keys of git's configuration that colour and pager need, lower-cased."""
         if "GIT_CONFIG_PARAMETERS" in self.environ or "GIT_CONFIG_COUNT" in self.environ:
             return self._config_of_git()
-        found = {key.lower(): self.store.repo.config(key) for key in _CONFIG_KEYS}
+        found = {key.lower(): self.repo.config(key) for key in _CONFIG_KEYS}
         return {key: value for key, value in found.items() if value is not None}
 
     def _config_of_git(self) -> dict[str, str]:

@@ -297,6 +297,8 @@ def call(door: Door, name: str, arguments: Mapping[str, Any]) -> Doc:
     if tool.writes and not door.write:
         raise AgentSessionError(f"{name} writes, and this server only reads", hint="start it with --write")
     _check(tool, arguments)
+    if tool.writes and door.store.is_off():
+        raise AgentSessionError(f"{name} records nothing here", hint="agentSession.enabled is false in this repository")
     found = tool.run(door, arguments)
     return {"note": NOTE, **found} if tool.quotes else found
 

@@ -50,6 +50,10 @@ class Store(Reader):
         super().__init__(repo, env, excerpts)
         self._redactors: dict[str, tuple[float, Redactor]] = {}
 
+    def is_off(self) -> bool:
+        """True where `agentSession.enabled` is false. A store does as it is told; its callers have to ask."""
+        return not self.repo.config_bool("agentSession.enabled", True)
+
     # -- lifecycle
 
     def start(

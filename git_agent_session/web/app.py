@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from git_agent_session.errors import AgentSessionError
 from git_agent_session.report.rows import dump
+from git_agent_session.store.store import Store
 from git_agent_session.web import classic, lists, openapi, orchestrate, problems, sessions
 from git_agent_session.web import schemas as s
 from git_agent_session.web.guard import Access, Guard
@@ -80,12 +81,19 @@ def _endpoint(parts: Parts, found: dict[str, Operation]) -> Callable[[Request], 
         check = checks["GET" if request.method == "HEAD" else request.method]
         call = await check.call(request)
         operation = check.operation
+        if operation.records:
+            await parts.store.run(_refuse_where_off)
         if operation.endpoint is not None:
             return await operation.endpoint(parts, request, call)
         assert operation.do is not None
         return _answer(operation, await parts.store.run(operation.do, call))
 
     return endpoint
+
+
+def _refuse_where_off(store: Store) -> None:
+    if store.is_off():
+        raise Refused(409, "nothing is recorded here", hint="agentSession.enabled is false in this repository")
 
 
 def _answer(operation: Operation, value: Any) -> Response:

@@ -80,6 +80,11 @@ class Operation:
     also: str = ""
 
     @property
+    def records(self) -> bool:
+        """True for what writes to a session; to delete one, or to end a run, is no recording."""
+        return self.method in ("POST", "PATCH", "PUT")
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names in the path."""
         return tuple(_PARAMETER.findall(self.path))

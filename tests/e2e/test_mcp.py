@@ -123,6 +123,20 @@ def test_without_write_nothing_can_be_recorded(repo: Repo, store: Store) -> None
     assert len(store.history(own)) == before
 
 
+def test_where_recording_is_switched_off_the_tools_that_record_say_so(repo: Repo, store: Store) -> None:
+    own = store.start(goal="look only").id
+    before = len(store.history(own))
+    repo.git("config", "agentSession.enabled", "false")
+
+    async def what(client: Client) -> None:
+        said_no = await refused(client, "add_note", text="x")
+        assert said_no == "error: add_note records nothing here; agentSession.enabled is false in this repository"
+        assert (await said(client, "current_session"))["session"]["id"] == own
+
+    talk(repo.path, what, write=True)
+    assert len(store.history(own)) == before
+
+
 def test_every_tool_says_what_it_takes_gives_and_changes(repo: Repo) -> None:
     async def what(client: Client) -> Any:
         return (await client.list_tools()).tools

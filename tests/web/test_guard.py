@@ -6,7 +6,9 @@ import socket
 
 import pytest
 
+from git_agent_session.store.store import Store
 from git_agent_session.web import guard
+from tests.harness import Repo
 from tests.web.conftest import Client, Reply, read
 
 MUST = {
@@ -53,6 +55,16 @@ def test_the_token_lets_in_and_every_answer_is_secured(client: Client) -> None:
 def test_a_page_by_a_name_of_its_own_that_points_here_is_refused(client: Client, name: str) -> None:
     port = client.place.rpartition(":")[2]
     refused(client("GET", "/sessions", headers={"Host": name.format(port=port)}), 421)
+
+
+def test_where_recording_is_switched_off_only_what_reads_is_answered(client: Client, repo: Repo, store: Store) -> None:
+    session = store.start(goal="keep").id
+    repo.git("config", "agentSession.enabled", "false")
+    assert "recorded" in refused(client("POST", "/api/v1/sessions", {"goal": "x"}), 409)
+    assert "recorded" in refused(client("PATCH", f"/api/v1/sessions/{session}", {"goal": "x"}), 409)
+    assert [s["id"] for s in client.get("/api/v1/sessions")] == [session]
+    repo.git("config", "agentSession.enabled", "true")
+    client("PATCH", f"/api/v1/sessions/{session}", {"goal": "other"}, status=200)
 
 
 def test_it_answers_to_its_own_names(client: Client) -> None:
