@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pygit2
@@ -15,6 +16,12 @@ from tests.harness import ROOT, Repo
 # what an agent's shell, a hook or a developer's terminal may have left in the environment
 LEAKS = ("GIT_", "CLAUDE", "CODEX_", "COPILOT_", "PI_SESSION", "GEMINI_", "OPENCODE", "CURSOR_", "AI_AGENT", "AGENT")
 PYTHON_LEAKS = ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONOPTIMIZE")
+
+# a shell that runs the tests in the background has them ignore these, and so would all that they start
+for _name in ("SIGINT", "SIGQUIT", "SIGHUP"):
+    _number = getattr(signal, _name, None)
+    if _number is not None and signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _name == "SIGINT" else signal.SIG_DFL)
 
 # a busy machine is no defect
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
