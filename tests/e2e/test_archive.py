@@ -258,6 +258,7 @@ archive.run(store)
 """
 
 
+@pytest.mark.kills
 @pytest.mark.parametrize("rounds", [6, pytest.param(25, marks=pytest.mark.slow)])
 def test_killed_anywhere_nothing_is_lost_and_the_next_run_finishes(repo: Repo, cli: Cli, rounds: int) -> None:
     dice = random.Random(int.from_bytes(os.urandom(4), "big"))

@@ -378,6 +378,7 @@ child(sys.argv[3:])
 """
 
 
+@pytest.mark.kills
 @pytest.mark.parametrize(
     ("when", "step"),
     [
@@ -465,6 +466,7 @@ def killed(claude: Claude, point: int, event: str, **fields: Any) -> bool:
     return done.returncode != 0
 
 
+@pytest.mark.kills
 def test_killed_while_it_opens_a_session_it_opens_it_the_next_time(claude: Claude, home: Path) -> None:
     for point in range(1, 30):
         who = Claude(claude.repo, home, f"0f4d1c1e-7a3b-4d57-9a60-{point:012d}")
@@ -477,6 +479,7 @@ def test_killed_while_it_opens_a_session_it_opens_it_the_next_time(claude: Claud
     assert point > 3
 
 
+@pytest.mark.kills
 def test_killed_while_it_resumes_a_session_it_still_ends(claude: Claude) -> None:
     for point in range(1, 30):
         claude.call("SessionStart", source="resume")
@@ -492,6 +495,7 @@ def test_killed_while_it_resumes_a_session_it_still_ends(claude: Claude) -> None
     assert point > 3
 
 
+@pytest.mark.kills
 def test_killed_while_it_ends_a_session_the_next_prompt_reopens_it(claude: Claude) -> None:
     for point in range(1, 30):
         claude.prompt(n=100 + point)

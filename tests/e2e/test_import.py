@@ -260,10 +260,10 @@ def test_a_named_transcript_of_another_repository_is_refused(
     repo: Repo, simple: Past, home: Path, tmp_path: Path
 ) -> None:
     other = Past(home, Repo.init(tmp_path / "elsewhere"), TWO).prompt("elsewhere").save()
-    report = take(repo, paths=[str(other.path), str(tmp_path / "none.jsonl")])
-    assert [row.outcome for row in report.rows] == ["failed", "failed"]
+    report = take(repo, paths=[str(other.path), str(tmp_path / "none.jsonl"), str(tmp_path)])
+    assert [row.outcome for row in report.rows] == ["failed"] * 3
     said = "\n".join(row.error for row in report.rows)
-    assert "another repository" in said and "no such file" in said
+    assert "another repository" in said and "no such file" in said and "is a folder" in said
 
 
 def test_since_leaves_out_what_began_before(repo: Repo, simple: Past, home: Path) -> None:
@@ -534,6 +534,7 @@ def killed_when(code: str, holds: Callable[[], bool]) -> None:
     assert process.wait() != 0, "it was done before it could be killed"
 
 
+@pytest.mark.kills
 def test_an_import_that_is_killed_is_completed_by_the_next(repo: Repo, past: Past, home: Path) -> None:
     text = "word " * 3000
     for n in range(120):

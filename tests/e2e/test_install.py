@@ -941,6 +941,7 @@ class TestRefusals:
             common(repo).chmod(before.get(".", ("", 0o755, b""))[1])
         assert snapshot(repo) == before
 
+    @pytest.mark.kills
     @pytest.mark.parametrize("path", [None, "tools"])
     @pytest.mark.parametrize("verb", ["install", "uninstall"])
     def test_killed_at_any_step_it_can_be_undone(self, repo: Repo, path: str | None, verb: str) -> None:

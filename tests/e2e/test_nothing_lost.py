@@ -90,6 +90,7 @@ def acknowledged(read_end: int) -> list[str]:
     return [text for text in data.decode().split("\n")[:-1] if text]
 
 
+@pytest.mark.kills
 def test_killed_writers_lose_no_acknowledged_event(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     kills = 200
     # a killed writer leaves its ref locked; waiting half a minute for each is not what is tested
@@ -131,6 +132,7 @@ def test_killed_writers_lose_no_acknowledged_event(repo: Repo, monkeypatch: pyte
     assert repo.run("git", "fsck", "--strict").returncode == 0
 
 
+@pytest.mark.kills
 def test_killed_commits_lose_no_link_of_a_commit_that_returned(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repository, "STALE_LOCK_SECONDS", 0.05)
     installer.install(str(repo.path))
