@@ -71,7 +71,7 @@ class Timeline:
         self.kinds = frozenset(kinds or KINDS)
         self.limit = limit
         self.sources = stored.transcripts(reader, session.id)
-        self.types = _types(events)
+        self.types = types(events)
         self._first: dict[int, int] = {}
         self._moved: dict[int, tuple[Chunk, int]] = {}
         self._counts: Counter[str] | None = None
@@ -105,7 +105,7 @@ class Timeline:
         """Go through all once: what stands where, and which of it says something else later."""
         counts: Counter[str] = Counter()
         for chunk, n, item in self._items_of_all():
-            key = _key(chunk.source, item)
+            key = identity(chunk.source, item)
             if key is None:
                 counts[item.kind] += 1
                 continue
@@ -128,7 +128,7 @@ class Timeline:
         names: dict[str, str] = {}
         for chunk in self.sources[source]:
             for item in self._read(chunk):
-                key = _key(source, item)
+                key = identity(source, item)
                 if key in seen:
                     continue
                 if key is not None:
@@ -156,21 +156,7 @@ class Timeline:
         return self._loaded[chunk.event.id]
 
     def _read(self, chunk: Chunk) -> Iterator[Item]:
-        data = stored.load(self.reader, self.session.id, chunk)
-        source, broken = Source(chunk.source, ""), 0
-        for record in stored.records(data) if data else ():
-            if record is None:
-                broken += 1
-                continue
-            try:
-                found = [_plain(i) for i in items_of(self.session.agent.type, record, source) if i.kind in KINDS]
-            except (RecursionError, OverflowError):
-                broken += 1
-                continue
-            yield from found
-        if broken:
-            name = f"transcript/{chunk.event.id}.jsonl"
-            stored.report(self.reader, f"session {self.session.id[:8]}: {name} has {broken} lines that cannot be read")
+        return items(self.reader, self.session, chunk)
 
     # -- subagents where they began
 
@@ -180,21 +166,44 @@ class Timeline:
         for item in self._source("", seen):
             while waiting and waiting[0][0] < item.at:
                 yield from self._inner(waiting.pop(0)[1], seen)
-            yield _entry(item)
+            yield entry_of(item)
         for _, source in waiting:
             yield from self._inner(source, seen)
 
     def _inner(self, source: str, seen: set[int]) -> Iterator[Entry]:
         agent = self.types.get(source, "")
         for item in self._source(source, seen):
-            yield _entry(item, source[:_NAME], agent)
+            yield entry_of(item, source, agent)
 
     def _began(self, source: str) -> str:
-        """When a subagent began; where that is not known, later than any time there is, so that it comes last."""
-        return min((c.first for c in self.sources[source] if is_timestamp(c.first)), default="~")
+        return began(self.sources[source])
 
 
-def _types(events: Collection[Event]) -> dict[str, str]:
+def items(reader: Reader, session: Session, chunk: Chunk) -> Iterator[Item]:
+    """The items of one chunk, in their order. What cannot be read is left out, with a word in `reader.broken`."""
+    data = stored.load(reader, session.id, chunk)
+    source, broken = Source(chunk.source, ""), 0
+    for record in stored.records(data) if data else ():
+        if record is None:
+            broken += 1
+            continue
+        try:
+            found = [_plain(i) for i in items_of(session.agent.type, record, source) if i.kind in KINDS]
+        except (RecursionError, OverflowError):
+            broken += 1
+            continue
+        yield from found
+    if broken:
+        name = f"transcript/{chunk.event.id}.jsonl"
+        stored.report(reader, f"session {session.id[:8]}: {name} has {broken} lines that cannot be read")
+
+
+def began(chunks: Collection[Chunk]) -> str:
+    """When a subagent began; where that is not known, later than any time there is, so that it comes last."""
+    return min((c.first for c in chunks if is_timestamp(c.first)), default="~")
+
+
+def types(events: Collection[Event]) -> dict[str, str]:
     """The type of each subagent by its id, as its start said."""
     found: dict[str, str] = {}
     for event in events:
@@ -205,13 +214,18 @@ def _types(events: Collection[Event]) -> dict[str, str]:
     return found
 
 
-def _key(source: str, item: Item) -> int | None:
+def identity(source: str, item: Item) -> int | None:
     """What tells an item from every other; None for one that says neither its id nor its time."""
     if item.id:
-        return _digest(source, item.kind, item.id)
+        return named(source, item.kind, item.id)
     if item.at:
         return _digest(source, item.kind, "", item.at, item.text, item.name)
     return None
+
+
+def named(source: str, kind: str, item_id: str) -> int:
+    """The `identity` of an item that has an id."""
+    return _digest(source, kind, item_id)
 
 
 def _digest(*parts: object) -> int:
@@ -232,6 +246,7 @@ def _plain(item: Item) -> Item:
     return item
 
 
-def _entry(item: Item, source: str = "", agent: str = "") -> Entry:
+def entry_of(item: Item, source: str = "", agent: str = "") -> Entry:
+    """An item as an entry, of the subagent `source` of the type `agent` where these are given."""
     given = {key: getattr(item, key) for key in Item.__slots__}
-    return Entry(**{**given, "id": item.id[:_NAME]}, source=source, agent=agent)
+    return Entry(**{**given, "id": item.id[:_NAME]}, source=source[:_NAME], agent=agent)

@@ -114,6 +114,7 @@ def paths(world: World) -> dict[str, str]:
     store = world.store()
     commit = store.commits(world.shown)[0].commit
     event = store.contexts(world.shown)[0][0].id
+    chunk = store.history(world.shown, kinds=("transcript",))[0].id
     return {
         "sessions": "/",
         "filtered": "/?agent=codex",
@@ -122,11 +123,12 @@ def paths(world: World) -> dict[str, str]:
         "session": f"/sessions/{world.shown}",
         "tools": f"/sessions/{world.shown}?show=tools",
         "harmful": f"/sessions/{world.harmful}",
-        "text": f"/sessions/{world.shown}/text?entry=0",
+        "text": f"/sessions/{world.shown}/text?chunk={chunk}&item=0",
         "context": f"/sessions/{world.shown}/context?event={event}",
         "commits": "/commits",
         "commit": f"/commits/{commit}",
         "folder": "/files/",
         "file": "/files/src/limiter.py",
         "stats": "/stats",
+        "lines": "/stats/lines",
     }

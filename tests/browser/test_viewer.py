@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from git_agent_session.web.viewer import export, serve
+from git_agent_session.web.viewer import export, serve, story
 from tests.browser.conftest import Looking, World, paths
 
 pytestmark = pytest.mark.browser
@@ -19,13 +19,17 @@ WIDTHS = (390, 820, 1440)
 # -- what is harmful stays text
 
 
+def harmful_chunk(world: World) -> str:
+    return world.store().history(world.harmful, kinds=("transcript",))[0].id
+
+
 def test_markup_in_a_session_is_shown_and_never_run(looking: Looking, world: World) -> None:
     for path in (
         "/",
         f"/sessions/{world.harmful}",
         "/stats",
         "/?q=window.hit",
-        f"/sessions/{world.harmful}/text?entry=0",
+        f"/sessions/{world.harmful}/text?chunk={harmful_chunk(world)}&item=0",
     ):
         page = looking.open(path)
         page.wait_for_timeout(200)
@@ -214,6 +218,22 @@ def test_a_session_shows_what_happens_while_it_is_open(looking: Looking, world: 
     store.end(one.id)
     expect(page.locator("#facts")).to_contain_text("completed")
     assert page.evaluate("window.same")
+    assert looking.said == []
+
+
+def test_a_long_session_that_was_unrolled_in_place_goes_on_living(looking: Looking, world: World) -> None:
+    store = world.store()
+    one = store.start(goal="Long and alive", agent="codex", activate=False)
+    for n in range(story.PAGE + 3):
+        store.log(one.id, "note", f"Note {n}")
+    page = looking.open(f"/sessions/{one.id}")
+    page.get_by_text("Show more").click()
+    expect(page.locator(".item")).to_have_count(story.PAGE + 4)
+    store.append(one.id, "message", {"role": "user", "text": "And one more"})
+    expect(page.locator(".item").last).to_contain_text("And one more")
+    expect(page.locator("#tabs a").first).to_have_text(f"All {story.PAGE + 5}")
+    ids = page.locator(".item").evaluate_all("rows => rows.map((r) => r.id)")
+    assert len(set(ids)) == len(ids) == story.PAGE + 5
     assert looking.said == []
 
 

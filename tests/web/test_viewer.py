@@ -17,6 +17,9 @@ pytest.importorskip("pygments")
 
 import git_agent_session
 from git_agent_session.errors import UsageError
+from git_agent_session.git.repository import SESSIONS
+from git_agent_session.ids import new_session_id
+from git_agent_session.index.derived import Index, Refreshed
 from git_agent_session.store.store import Store
 from git_agent_session.web.viewer import export, lists, pages, serve, site
 from tests.harness import Repo
@@ -242,6 +245,25 @@ def test_a_page_that_is_not_there_says_so(viewing: Viewing) -> None:
         assert "All sessions" in viewing.page(path, status=404)
 
 
+# -- live
+
+
+@pytest.mark.parametrize("path", ["/", "/sessions/{}"])
+def test_what_happens_before_a_page_listens_is_told(viewing: Viewing, store: Store, path: str) -> None:
+    viewing.log_in()
+    one = store.start(goal="watched", activate=False)
+    page = viewing.page(path.format(one.id))
+    found = re.search(r'data-live="([^"]+)"', page)
+    assert found is not None
+    store.log(one.id, "note", "in between")
+    connection = http.client.HTTPConnection(viewing.place, timeout=30)
+    connection.request("GET", found[1].replace("&amp;", "&"), headers={"Host": viewing.place, "Cookie": viewing.cookie})
+    reply = connection.getresponse()
+    lines = [reply.readline() for _ in range(3)]
+    connection.close()
+    assert lines[2] == b"event: new\n", lines
+
+
 # -- static files
 
 
@@ -300,3 +322,39 @@ def test_the_command_exports_and_prints_where(store: Store, repo: Repo, tmp_path
 def test_the_command_refuses_a_folder_of_others_in_one_line(store: Store, repo: Repo) -> None:
     done = repo.cli("web", "--export", str(repo.path))
     assert done.returncode == 2 and "holds other files" in done.stderr and "Traceback" not in done.stderr
+
+
+# -- what a page costs
+
+
+def test_a_broken_session_does_not_have_each_page_look_at_all_refs(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"session.toml": b"status = \x00", "events.toml": b""}
+    broken = new_session_id()
+    store.repo.swap(SESSIONS + broken, store.repo.write_batch(files, [], "broken"), None, "broken")
+    for n in range(3):
+        store.drain(store.start(goal=f"number {n}", activate=False).id)
+    _make_old(store)
+    at = desk(store)
+    assert "3 sessions" in pages.sessions(at, {})
+    asked: list[float] = []
+    refresh = Index.refresh
+
+    def noted(self: Index, **how: float) -> Refreshed:
+        asked.append(how["wait"])
+        return refresh(self, wait=how["wait"])
+
+    monkeypatch.setattr(Index, "refresh", noted)
+    assert "3 sessions" in pages.sessions(at, {}) and asked == []
+    store.start(goal="a new one", activate=False)
+    assert "4 sessions" in pages.sessions(at, {}) and len(asked) == 1
+    os.unlink(at.found.path)
+    assert "4 sessions" in pages.sessions(at, {})
+
+
+def _make_old(store: Store) -> None:
+    """Make the files of refs older than the ticks of any file system: what is young is looked at again."""
+    for folder, _, names in os.walk(store.repo.location.common_dir):
+        for name in names:
+            os.utime(os.path.join(folder, name), (1_700_000_000, 1_700_000_000))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import os
 import re
+import threading
 
 import pytest
 
@@ -12,12 +13,11 @@ pytest.importorskip("jinja2")
 pytest.importorskip("pygments")
 
 import git_agent_session
-from git_agent_session.agents.transcripts import ITEM
-from git_agent_session.ids import new_event_id
-from git_agent_session.model import Event
-from git_agent_session.store import drain
+from git_agent_session.index.derived import Index
 from git_agent_session.store.store import Store
-from git_agent_session.web.viewer import code, history, numbers, pages, rows, site, story, text
+from git_agent_session.web.viewer import code, history, lines, look, numbers, pages, rows, site, story, text
+from git_agent_session.web.viewer.places import Place
+from git_agent_session.web.viewer.story import Told
 from tests.harness import Repo
 
 HARM = "<script>alert(1)</script>"
@@ -43,28 +43,7 @@ def test_a_long_session_comes_in_parts_and_an_event_finds_its_own(store: Store) 
     first = pages.session(at, one.id, {})
     assert first.count('<li class="item') == story.PAGE and "Show more" in first and "say 299" not in first
     assert "say 250" in pages.session(at, one.id, {"event": made[250].id})
-    assert pages.session(at, one.id, {"from": "999999"}).count('<li class="item') == 1
-
-
-def test_a_transcript_is_read_again_only_when_its_ref_has_moved(store: Store) -> None:
-    one = store.start(goal="kept", agent="codex", activate=False)
-    at = desk(store)
-
-    def say(text: str) -> None:
-        row = {"kind": "answer", "id": text, "at": one.started_at, "text": text}
-        data = (json.dumps({"type": ITEM, "items": [row]}) + "\n").encode()
-        event = Event(new_event_id(), one.started_at, "transcript", {"records": 1, "bytes": len(data)})
-        drain.drain(store.repo, one.id, drain.Extra([event], {f"transcript/{event.id}.jsonl": data}))
-
-    say("the first answer")
-    assert "the first answer" in pages.session(at, one.id, {})
-    kept = list(at.transcripts.values())
-    store.log(one.id, "note", "more")
-    page = pages.session(at, one.id, {})
-    assert "more" in page and "the first answer" in page
-    assert next(iter(at.transcripts.values())) is kept[0] and len(at.transcripts) == 1
-    say("the second answer")
-    assert "the second answer" in pages.session(at, one.id, {})
+    assert pages.session(at, one.id, {"from": "0-999999"}).count('<li class="item') == 1
 
 
 def test_a_choice_shows_its_own_rows(store: Store) -> None:
@@ -83,7 +62,7 @@ def test_events_of_any_shape_become_rows() -> None:
                 ("role", "text", "name", "paths", "outcome", "duration_ms", "commit", "message"), value
             )
             event = git_agent_session.Event("e1", "2026-01-01T00:00:00.000Z", kind, data)
-            told = story.Told(0, story.Place(kind, event.at, 1), event)
+            told = Told(Place(kind, event.at, "e-e1", 1), event)
             assert len(rows.rows([told], lambda commit: "")) == 1
 
 
@@ -99,6 +78,26 @@ def test_nothing_unseen_is_left_in_a_text() -> None:
 def test_a_cut_says_how_much_is_left_and_ends_with_a_line() -> None:
     cut = text.cut("line\n" * 10_000, 1000)
     assert cut.text.endswith("line") and len(cut.text) + cut.left == 50_000
+
+
+def test_prose_is_read_as_people_write_it() -> None:
+    (block, code_block, last) = text.prose(
+        "# About `x`\n\n- one **bold**\n  - two\n3. `three`\n```py\nx = 1\n```\n-- no list"
+    )
+    assert [line.depth for line in block.lines] == [0, 0, 1, 2, 1]
+    assert [s for s in block.lines[0].spans if s[1]] == [("strong", "About "), ("code", "x")]
+    assert [s for s in block.lines[2].spans if s[1]] == [("", "- one "), ("strong", "bold")]
+    assert block.lines[3].spans == (("", "- two"),)
+    assert (code_block.language, code_block.code) == ("py", "x = 1") and last.lines[0].depth == 0
+
+
+def test_a_path_is_shortened_to_what_tells_it() -> None:
+    assert look.path("/home/a/proj/src/x.py", "/home/a/proj") == "src/x.py"
+    assert look.path("/home/b/other/deep/src/x.py", "/home/a/proj") == "…/deep/src/x.py"
+    assert look.path("C:\\work\\proj\\src\\x.py", "C:/work/proj") == "src/x.py"
+    for kept in ("src/a/b/c/d.py", "pytest -q tests/a/b/c", "/etc/hosts", ""):
+        assert look.path(kept, "/home/a/proj") == kept
+    assert look.breaking("<a>/b") == "&lt;a&gt;/<wbr>b"
 
 
 def test_code_is_escaped_line_by_line() -> None:
@@ -174,3 +173,62 @@ def test_numbers_add_up(store: Store) -> None:
     assert made.totals.rate == pytest.approx(2 / 3) and made.totals.cost_usd == pytest.approx(1.5)
     assert [(t.name, t.calls, t.failed) for t in made.tools] == [("Bash", 3, 2)]
     assert [(g.key, g.sum.sessions) for g in made.groups[0][2]] == [("codex", 3), ("gemini", 1)]
+
+
+def test_lines_that_are_still_there_are_counted_by_agent(store: Store, repo: Repo) -> None:
+    for agent, held in (("codex", "a\nb\nc\n"), ("gemini", "a\nB\nc\nd\n")):
+        one = store.start(goal=agent, agent=agent, activate=False)
+        store.link(one.id, [repo.commit(agent, files={"x.txt": held})])
+    made = lines.count(store, desk(store).refreshed())
+    assert [(r.name, r.lines.added, r.lines.alive) for r in made.agents] == [("Codex", 3, 2), ("Gemini", 2, 2)]
+    page = pages.lines(desk(store), made)
+    assert "80% of those added" in page and "data-later" not in page
+
+
+def test_a_count_of_lines_says_how_far_it_is_and_then_what_it_found(
+    store: Store, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "GOOD", 60.0)
+    go_on, told = threading.Event(), threading.Event()
+
+    def find(own: Store) -> Index:
+        told.set()
+        assert go_on.wait(20)
+        return desk(own).refreshed()
+
+    async def asked() -> tuple[object, object, object]:
+        counting = lines.Counting(lambda: git_agent_session.open(str(repo.path)), find, lambda: False)
+        first = await counting.ask()
+        assert told.is_set()
+        go_on.set()
+        while isinstance(second := await counting.ask(), lines.Progress):
+            pass
+        go_on.clear()
+        # what was just found is not counted again
+        third = await counting.ask()
+        go_on.set()
+        await counting.aclose()
+        return first, second, third
+
+    first, second, third = asyncio.run(asked())
+    assert first == lines.Progress(0, 0) and isinstance(second, lines.Counted) and third is second
+    page = pages.lines(desk(store), lines.Progress(3, 12))
+    assert "3 of 12 files" in page and 'data-later="/stats/lines"' in page
+
+
+def test_a_count_of_lines_ends_with_the_server(store: Store, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "PATIENCE", 30.0)
+    ends = threading.Event()
+    one = store.start(goal="counted", activate=False)
+    store.link(one.id, ["HEAD"])
+
+    async def ended() -> None:
+        counting = lines.Counting(
+            lambda: git_agent_session.open(str(repo.path)), lambda own: desk(own).refreshed(), ends.is_set
+        )
+        ends.set()
+        with pytest.raises(lines.Ending):
+            await counting.ask()
+        await counting.aclose()
+
+    asyncio.run(ended())

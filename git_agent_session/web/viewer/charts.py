@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 560, 210
+WIDTH, HEIGHT = 560, 216
 # of a chart beside a text
-SMALL = (300, 130)
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 8, 10, 24
+SMALL = (300, 136)
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 8, 10, 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class Files:
 
     def page(self, name: str, key: str = "", **query: object) -> str:
         """The page's file, relative to the one that is being written; "" for one that there is not."""
-        if name in ("live", "text", "search") or query.get("show"):
+        if name in ("live", "text", "counts", "lines") or query.get("show"):
             return ""
         if name in self._wanted and key not in self._wanted[name]:
             return ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from datetime import UTC, datetime
 
+from markupsafe import Markup, escape
+
 from git_agent_session import term
 from git_agent_session.model import ACTIVE, PAUSED
 from git_agent_session.web.viewer.text import line
@@ -53,6 +55,21 @@ def state(status: str) -> str:
 def person(user: str) -> str:
     """A name without its mail."""
     return line(user.partition(" <")[0] or user, 60)
+
+
+def path(name: str, top: str) -> str:
+    """A path as a row has place for it: from `top` on where it is below, else the last three names of a long one."""
+    plain = name.replace("\\", "/")
+    if top and plain.startswith(f"{top}/"):
+        return plain[len(top) + 1 :]
+    is_rooted = plain.startswith("/") or plain[1:3] == ":/"
+    parts = plain.rsplit("/", 3)
+    return f"…/{'/'.join(parts[1:])}" if is_rooted and len(parts) == 4 and parts[0] else name
+
+
+def breaking(name: str) -> Markup:
+    """A path that is broken after a folder where it must be."""
+    return Markup("/<wbr>").join(escape(part) for part in name.split("/"))
 
 
 def moment(at: str) -> datetime | None:

@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from git_agent_session import index, journal
+from git_agent_session import index
 from git_agent_session.answers import why
 from git_agent_session.context import markdown
 from git_agent_session.context.model import Snapshot
 from git_agent_session.errors import AgentSessionError, SessionNotFound, StorageError, UsageError
-from git_agent_session.git.repository import SESSIONS
 from git_agent_session.ids import is_session_id
 from git_agent_session.index.derived import Index
+from git_agent_session.index.look import Look
+from git_agent_session.index.look import look as look_at
 from git_agent_session.model import STATUSES, Session
 from git_agent_session.report import view as words
 from git_agent_session.store.reader import Reader
-from git_agent_session.web.viewer import charts, files, history, lists, look, numbers, rows, story
+from git_agent_session.web.viewer import charts, files, history, lists, look, numbers, rows, signs, story
+from git_agent_session.web.viewer.lines import Counted, Progress
+from git_agent_session.web.viewer.reel import Reel
 from git_agent_session.web.viewer.site import Links, render
 from git_agent_session.web.viewer.text import PAGE, line, prose, shown
 
 # of a session's commits, files, subagents: how many its page names
 NAMED = 12
-# transcripts that are kept
+# transcripts of which is kept what has been read of them
 _KEPT = 3
 
 
 @dataclass(slots=True)
 class Desk:
-    """What a page is made from: a store, its index, the links; and the transcripts that were read last."""
+    """What a page is made from: a store, its index, the links; what is known of the transcripts read last, and how refs
+    and journal looked when the index was refreshed last; `stale` where that did not succeed."""
 
     reader: Reader
     links: Links
-    transcripts: dict[object, list[story.Place]] = field(default_factory=dict)
+    reels: dict[str, Reel] = field(default_factory=dict)
+    seen: Look | None = None
+    stale: bool = False
 
     @property
     def found(self) -> Index:
@@ -43,10 +50,23 @@ class Desk:
         return index.open(self.reader)
 
     def refreshed(self) -> Index:
-        """The index, brought up to date unless another is at it, or nothing can be written here."""
+        """The index, brought up to date unless another is at it, or nothing can be written here.
+
+        An export is of one moment: it refreshes once.
+        """
         found = self.found
+        if self.links.is_static:
+            return found
+        self.reader.settle()
+        now = look_at(self.reader.repo.location)
+        # a session that cannot be read would have each refresh look at all refs
+        if self.seen is not None and self.seen.changed(now) == set() and os.path.exists(found.path):
+            return found
+        # another may be at it: an open page asks again
+        self.stale = True
         with contextlib.suppress(StorageError, sqlite3.Error):
             found.refresh(wait=0.2)
+            self.seen, self.stale = now, False
         return found
 
     def session(self, session_id: str) -> Session:
@@ -55,20 +75,19 @@ class Desk:
             raise SessionNotFound(f"no session {session_id[:40]}", hint="the list has those that are here")
         return self.reader.get(session_id)
 
+    def reel(self, found: Index, session: Session) -> Reel:
+        """The session's transcript, and what has been read of it so far."""
+        made = story.reel(self.reader, found, session, self.reels.get(session.id))
+        self.reels.pop(session.id, None)
+        # other threads have the same ones
+        for old in list(self.reels)[: max(0, len(self.reels) + 1 - _KEPT)]:
+            self.reels.pop(old, None)
+        self.reels[session.id] = made
+        return made
+
     def story(self, found: Index, session: Session) -> story.Story:
-        """The session's story. Its transcript, which takes long, is read anew only where its ref has moved."""
-        if not story.has_transcript(found, session.id):
-            return story.read(found, session.id)
-        # what waits in the journal is no transcript yet; a purge makes another tip
-        key = (session.id, self.reader.repo.tip(SESSIONS + session.id))
-        entries = self.transcripts.get(key)
-        if entries is None:
-            entries = story.transcript(self.reader, found, session)
-            # other threads have the same ones
-            for old in list(self.transcripts)[: max(0, len(self.transcripts) + 1 - _KEPT)]:
-                self.transcripts.pop(old, None)
-            self.transcripts[key] = entries
-        return story.read(found, session.id, entries)
+        """The session's timeline."""
+        return story.Story(self.reader, found, session, self.reel(found, session))
 
     def subject(self, commit: str) -> str:
         """The subject of a commit, "" for one that is not here."""
@@ -80,16 +99,12 @@ class Desk:
         name = (
             (place.worktree or place.common_dir.removesuffix("/.git")).replace("\\", "/").rstrip("/").rpartition("/")[2]
         )
-        return render(template, self.links, here, repository=line(name, 60), **context)
-
-
-def state(reader: Reader, session_id: str) -> tuple[object, object]:
-    """What changes with a session: how its journal looks, and its tip."""
-    return journal.signature(reader.shared, session_id), reader.repo.tip(SESSIONS + session_id)
+        return render(template, self.links, here, repository=line(name, 60), stale=self.stale, **context)
 
 
 def sessions(desk: Desk, query: Mapping[str, str]) -> str:
     """The list of sessions, or what a search finds."""
+    seen = signs.of_all(desk.reader)
     found, asked = desk.refreshed(), lists.Asked.of(query)
     context: dict[str, Any] = {"asked": asked, "offers": lists.offers(found), "statuses": STATUSES}
     if asked.q:
@@ -97,33 +112,43 @@ def sessions(desk: Desk, query: Mapping[str, str]) -> str:
         return desk.render("search", "sessions", hits=hits, wrong=wrong, **context)
     cursor = query.get("after", "")
     page = lists.page(found, asked, cursor)
-    return desk.render("sessions", "sessions", page=page, later=bool(cursor), **context)
+    return desk.render("sessions", "sessions", page=page, later=bool(cursor), seen=seen, **context)
 
 
 def session(desk: Desk, session_id: str, query: Mapping[str, str]) -> str:
     """A session as a timeline, with the facts about it."""
+    seen = signs.of_session(desk.reader, session_id) if is_session_id(session_id) else ""
     found, one = desk.refreshed(), desk.session(session_id)
     told = desk.story(found, one)
     choice = query.get("show", "")
-    start = number(query.get("from", ""))
+    start = story.At.of(query.get("from", ""))
     if event := query.get("event", ""):
-        choice, start = "", max(0, story.place_of(found, told, one.id, event) - 3)
-    page = told.page(found, one.id, start, choice)
-    made = rows.rows(page.rows, desk.subject)
-    counts = {name: len(told.chosen(name)) for name in ("", *story.CHOICES)}
+        choice, start = "", told.before(told.find(event), size=3)
+    elif before := query.get("before", ""):
+        start = told.before(story.At.of(before), choice)
+    page = told.page(start, choice)
     return desk.render(
         "session",
         "sessions",
         session=one,
-        rows=made,
+        seen=seen,
+        rows=rows.rows(page.rows, desk.subject, (desk.reader.repo.location.worktree or "").replace("\\", "/")),
         page=page,
-        size=story.PAGE,
-        counts=counts,
+        counts=told.counts(),
         story=told,
         usage=words.usage(one.usage).partition(";")[0].removeprefix("tokens: "),
         spent=_open_ms(one),
         **_about(desk, found, one),
     )
+
+
+def counts(desk: Desk, session_id: str, query: Mapping[str, str]) -> str:
+    """The choices of a session with how many rows each has; reads all of its transcript."""
+    one = desk.session(session_id)
+    told = desk.story(desk.found, one)
+    told.count()
+    choice = query.get("show", "")
+    return desk.render("counts", "sessions", session=one, counts=told.counts(), story=told, choice=choice)
 
 
 def _open_ms(one: Session) -> float | None:
@@ -187,8 +212,8 @@ def text(desk: Desk, session_id: str, query: Mapping[str, str]) -> str:
     """One text of a session, whole, in pages."""
     one = desk.session(session_id)
     whole, title = "", "Text"
-    if query.get("entry", ""):
-        entry = story.entry(desk.reader, one, number(query["entry"]))
+    if chunk := query.get("chunk", ""):
+        entry = story.entry(desk.reader, one, desk.reel(desk.refreshed(), one), chunk, number(query.get("item", "")))
         if entry is not None:
             # a call has an input, everything else a text
             whole = entry.text or "\n\n".join(f"{k}:\n{v}" for k, v in entry.input.items())
@@ -201,7 +226,7 @@ def text(desk: Desk, session_id: str, query: Mapping[str, str]) -> str:
                 (v for k in ("text", "message", "summary", "title") if isinstance(v := event.data.get(k), str)), ""
             )
     part = number(query.get("part", ""))
-    here = {k: query[k] for k in ("entry", "event") if query.get(k)}
+    here = {k: query[k] for k in ("chunk", "item", "event") if query.get(k)}
     parts = max(1, -(-len(whole) // PAGE))
     part = min(part, parts - 1)
     cut = shown(whole[part * PAGE : (part + 1) * PAGE])
@@ -269,9 +294,19 @@ def stats(desk: Desk) -> str:
     return desk.render("stats", "stats", numbers=numbers.read(desk.refreshed()))
 
 
+def lines(desk: Desk, counted: Counted | Progress) -> str:
+    """The lines that are still there, or how far their count is."""
+    return desk.render("lines", "stats", counted=counted, is_done=isinstance(counted, Counted))
+
+
 def trouble(desk: Desk, error: AgentSessionError) -> str:
     """What went wrong, and the way out."""
-    return desk.render("trouble", "", message=line(error.message, 500), hint=line(error.hint or "", 500))
+    return desk.render("trouble", "", message=_sentence(error.message), hint=_sentence(error.hint or ""))
+
+
+def _sentence(text: str) -> str:
+    shown = line(text, 500)
+    return f"{shown[:1].upper()}{shown[1:]}." if shown and shown[-1] not in ".!?…" else shown
 
 
 def number(text: str, default: int = 0) -> int:

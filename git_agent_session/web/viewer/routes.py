@@ -22,7 +22,8 @@ from git_agent_session.index.excerpts import SqliteExcerpts
 from git_agent_session.store.store import Store
 from git_agent_session.web.guard import Access, Guard
 from git_agent_session.web.problems import STATUS
-from git_agent_session.web.viewer import gate, live, pages, site, story
+from git_agent_session.web.viewer import gate, lines, live, pages, signs, site
+from git_agent_session.web.viewer.reel import Reel
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -41,11 +42,12 @@ class Viewer:
         self._location = location
         self._ending = ending
         self._links = site.Served()
-        self._transcripts: dict[object, list[story.Place]] = {}
+        self._reels: dict[str, Reel] = {}
         self._desks: WeakKeyDictionary[Store, pages.Desk] = WeakKeyDictionary()
         self.stores = AsyncStore(self._open, workers=WORKERS)
         # looks for live pages, so that no page waits behind them
         self._looks = AsyncStore(self._open)
+        self._lines = lines.Counting(self._open, lambda store: self.desk(store).refreshed(), ending)
         self._told = 0
 
     def _open(self) -> Store:
@@ -54,13 +56,14 @@ class Viewer:
     def desk(self, store: Store) -> pages.Desk:
         """The desk of a worker's store."""
         if store not in self._desks:
-            self._desks[store] = pages.Desk(store, self._links, self._transcripts)
+            self._desks[store] = pages.Desk(store, self._links, self._reels)
         return self._desks[store]
 
     async def aclose(self) -> None:
         """Let what was begun come to its end."""
         await self.stores.aclose()
         await self._looks.aclose()
+        await self._lines.aclose()
 
     def routes(self, keys: gate.Keys) -> list[Route]:
         """A route a page."""
@@ -71,6 +74,7 @@ class Viewer:
         listed: list[tuple[str, Page]] = [
             ("/", lambda desk, r: pages.sessions(desk, r.query_params)),
             ("/sessions/{id}", lambda desk, r: pages.session(desk, r.path_params["id"], r.query_params)),
+            ("/sessions/{id}/counts", lambda desk, r: pages.counts(desk, r.path_params["id"], r.query_params)),
             ("/sessions/{id}/text", lambda desk, r: pages.text(desk, r.path_params["id"], r.query_params)),
             (
                 "/sessions/{id}/context",
@@ -83,6 +87,7 @@ class Viewer:
         ]
         return [
             *(Route(path, self._endpoint(page)) for path, page in listed),
+            Route("/stats/lines", self._counted),
             Route("/live", self._live),
             Route("/static/{name}", _static),
             Route(gate.OPEN, opened),
@@ -94,16 +99,23 @@ class Viewer:
 
         return endpoint
 
+    async def _counted(self, request: Request) -> Response:
+        counted = await self._lines.ask()
+        return _html(await self.stores.run(lambda store: pages.lines(self.desk(store), counted)))
+
     async def _live(self, request: Request) -> Response:
         session_id = request.query_params.get("session", "")
         if self._told >= live.MOST or (session_id and not is_session_id(session_id)):
             raise HTTPException(503 if self._told >= live.MOST else 404)
-        sign = live.of_session(session_id) if session_id else live.of_all
+        seen = request.query_params.get("seen", "")[:16]
+
+        def sign(store: Store) -> str:
+            return signs.of_session(store, session_id) if session_id else signs.of_all(store)
 
         async def told() -> AsyncIterator[bytes]:
             self._told += 1
             try:
-                async for piece in live.events(self._looks, sign, self._ending):
+                async for piece in live.events(self._looks, sign, self._ending, seen):
                     yield piece
             finally:
                 self._told -= 1

@@ -11,7 +11,7 @@ from git_agent_session.model import Event
 from git_agent_session.report import conversation as said
 from git_agent_session.report import events as events_said
 from git_agent_session.report.timeline import Entry
-from git_agent_session.web.viewer import code
+from git_agent_session.web.viewer import code, look
 from git_agent_session.web.viewer.story import Told
 from git_agent_session.web.viewer.text import SHOWN, Block, Cut, cut, line, prose, value
 
@@ -26,6 +26,7 @@ _TITLES = {
     "prompt": "Prompt",
     "answer": "Answer",
     "thinking": "Thinking",
+    "result": "Result",
     "compact": "Memory compacted",
     "model": "Model",
     "error": "Error",
@@ -55,24 +56,27 @@ Subject = Callable[[str], str]
 class Row:
     """One row. `look` is its class: prompt, answer, call, thinking, note, mark, commit or bad.
 
-    `text` and `number`, `event` say where its whole text is to be had. `about` is a line beside the title, `source` the
-    subagent that it is of.
+    `part` and `item`, or `event`, say where its whole text is to be had. `about` is a line beside the title, and
+    `whole` the same uncut; `source` is the subagent that the row is of.
     """
 
-    number: int
+    id: str
     look: str
     kind: str
     title: str
     at: str
     about: str = ""
+    whole: str = ""
     blocks: tuple[Block, ...] = ()
     left: int = 0
-    entry: int = -1
+    part: str = ""
+    item: int = -1
     event: str = ""
     given: tuple[tuple[str, Cut], ...] = ()
     diffs: tuple[code.Diff, ...] = ()
     output: Cut | None = None
-    output_entry: int = -1
+    output_part: str = ""
+    output_item: int = -1
     outcome: str = ""
     spent_ms: float | None = None
     source: str = ""
@@ -80,14 +84,14 @@ class Row:
     commit: str = ""
 
 
-def rows(told: Sequence[Told], subject: Subject) -> list[Row]:
-    """The rows of a page. `subject` gives that of a commit."""
+def rows(told: Sequence[Told], subject: Subject, top: str = "") -> list[Row]:
+    """The rows of a page. `subject` gives that of a commit; below `top`, paths are shown from there on."""
     out: list[Row] = []
     before = ""
     for one in told:
         entry = one.place.entry
         source = line(said.subagent(entry), 80) if entry is not None and entry.source else ""
-        made = _of_entry(one, entry, source, source != before) if entry is not None else None
+        made = _of_entry(one, entry, source, source != before, top) if entry is not None else None
         if made is None and one.event is not None:
             made = _of_event(one, one.event, subject)
         if made is not None:
@@ -96,10 +100,12 @@ def rows(told: Sequence[Told], subject: Subject) -> list[Row]:
     return out
 
 
-def _of_entry(one: Told, entry: Entry, source: str, begins: bool) -> Row:
+def _of_entry(one: Told, entry: Entry, source: str, begins: bool, top: str) -> Row:
     place = one.place
     base: dict[str, Any] = {
-        "number": one.number,
+        "id": place.id,
+        "part": place.part,
+        "item": place.item,
         "at": entry.at,
         "source": source,
         "source_begins": bool(source) and begins,
@@ -110,18 +116,20 @@ def _of_entry(one: Told, entry: Entry, source: str, begins: bool) -> Row:
         # of an edit that went well a tool says nothing new
         is_told = result is not None and result.text.strip() and not (diffs and not place.failed)
         output = cut(result.text.strip("\n"), _OUTPUT) if result is not None and is_told else None
-        about = said.summary(entry.input, 160)
+        about = said.summary(entry.input, 400)
+        named = diffs[0].path if len(diffs) == 1 else about
         return Row(
             **base,
             look="call",
             kind="call",
             title=line(entry.name, 60) or "Tool",
-            about=line(about, 160),
+            about=line(look.path(named, top), 160),
+            whole=line(named, 400),
             given=_given(entry.input, about, edits=bool(diffs)),
             diffs=tuple(diffs),
             output=output,
-            output_entry=place.result_number,
-            entry=one.place.number,
+            output_part=place.result_part,
+            output_item=place.result_item,
             outcome=(result.outcome if result is not None else entry.outcome) or "",
             spent_ms=result.duration_ms if result is not None else entry.duration_ms,
         )
@@ -135,7 +143,6 @@ def _of_entry(one: Told, entry: Entry, source: str, begins: bool) -> Row:
         about=line(entry.name, 80),
         blocks=tuple(prose(text.text)),
         left=text.left,
-        entry=place.number,
         outcome=entry.outcome,
     )
 
@@ -152,7 +159,7 @@ def _given(given: Mapping[str, Any], about: str, *, edits: bool) -> tuple[tuple[
 
 def _of_event(one: Told, event: Event, subject: Subject) -> Row:
     data = event.data
-    base: dict[str, Any] = {"number": one.number, "at": event.at, "event": event.id, "kind": event.kind}
+    base: dict[str, Any] = {"id": one.place.id, "at": event.at, "event": event.id, "kind": event.kind}
     if event.kind in ("message", "interaction"):
         return _said(base, event)
     if event.kind == "tool":
@@ -182,20 +189,20 @@ def _of_event(one: Told, event: Event, subject: Subject) -> Row:
 def _said(base: dict[str, Any], event: Event) -> Row:
     role = _text(event.data, "role")
     text = cut(_text(event.data, "text"))
-    look = {"user": "prompt", "assistant": "answer"}.get(role, "note")
+    shape = {"user": "prompt", "assistant": "answer"}.get(role, "note")
     kind = {"user": "prompt", "assistant": "answer"}.get(role, event.kind)
     word = line(_text(event.data, "type"), 40).replace("_", " ").capitalize()
     title = _TITLES.get(kind) or word or role.capitalize() or "Note"
     if event.kind == "interaction" and role in ("user", "assistant") and word:
         title = word
-    return Row(**{**base, "kind": kind}, look=look, title=title, blocks=tuple(prose(text.text)), left=text.left)
+    return Row(**{**base, "kind": kind}, look=shape, title=title, blocks=tuple(prose(text.text)), left=text.left)
 
 
-def _prose(base: dict[str, Any], event: Event, look: str) -> Row:
+def _prose(base: dict[str, Any], event: Event, shape: str) -> Row:
     whole = next((t for key in ("text", "message", "summary", "title", "error") if (t := _text(event.data, key))), "")
     text = cut(whole or term.clean(events_said.describe(event, lambda c: "")))
     title = _TITLES.get(event.kind, event.kind)
-    return Row(**base, look=look, title=title, blocks=tuple(prose(text.text)), left=text.left)
+    return Row(**base, look=shape, title=title, blocks=tuple(prose(text.text)), left=text.left)
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:

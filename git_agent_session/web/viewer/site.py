@@ -32,7 +32,7 @@ class Links(Protocol):
 
     def page(self, name: str, key: str = "", **query: object) -> str:
         """The address of a page: `sessions`, `session` ID, `text` ID, `context` ID, `commits`, `commit` ID, `files`
-        PATH, `stats`, `search`, `live`; `query` as the page takes it, empty values left out."""
+        PATH, `stats`, `lines`, `counts` ID, `live`; `query` as the page takes it, empty values left out."""
 
     def asset(self, name: str) -> str:
         """The address of a script, a style or a picture."""
@@ -45,12 +45,14 @@ class Served:
     _PATHS: Mapping[str, str] = {
         "sessions": "/",
         "session": "/sessions/{}",
+        "counts": "/sessions/{}/counts",
         "text": "/sessions/{}/text",
         "context": "/sessions/{}/context",
         "commits": "/commits",
         "commit": "/commits/{}",
         "files": "/files/{}",
         "stats": "/stats",
+        "lines": "/stats/lines",
         "live": "/live",
     }
 
@@ -89,7 +91,7 @@ def _environment() -> Environment:
     env.filters.update(
         shown=text.shown, oneline=text.line, ago=look.ago, stamp=look.stamp, clock=look.clock, date=look.date,
         span=look.span, usd=look.usd, slot=look.slot, agent=look.agent, state=look.state, si=charts.number,
-        person=look.person,
+        person=look.person, breaking=look.breaking,
         prose=text.prose,
     )  # fmt: skip
     env.globals.update(many=look.many, code=code.block, version=__version__, ROW=history.ROW, STEP=history.STEP)

@@ -28,6 +28,7 @@ _UNSEEN = re.compile(
 )
 _SPAN = re.compile(r"`([^`\n]+)`|\*\*(?=\S)([^*\n]+)(?<=\S)\*\*")
 _HEADING = re.compile(r"#{1,6} +(.+)")
+_LISTED = re.compile(r"( {0,12})(?:[-*+•]|\d{1,3}[.)]) +\S")
 
 
 def shown(text: object, *, newlines: bool = True) -> str:
@@ -64,39 +65,51 @@ def cut(text: str, limit: int = SHOWN) -> Cut:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A line of prose as (tag, text), tag `code`, `strong` or ""; an item of a list has a `depth` from 1 to 3."""
+
+    spans: tuple[tuple[str, str], ...]
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
-    """A part of a prose text: `language` and `code` of a fence, or `spans` of (tag, text), tag `code`, `strong`, ""."""
+    """A part of a prose text: `language` and `code` of a fence, or `lines`."""
 
     language: str = ""
     code: str = ""
-    spans: tuple[tuple[str, str], ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
 def prose(text: str) -> list[Block]:
-    """Markdown that somebody wrote, in its parts: fences, code spans, bold words and headings; the rest as typed."""
+    """Markdown that somebody wrote, in its parts: fences, lists, code spans, bold words and headings; the rest as
+    typed."""
     blocks = []
     for language, part in segments(shown(text).strip("\n").rstrip()):
         if language:
             blocks.append(Block(language, part))
         elif part.strip():
-            blocks.append(Block(spans=tuple(_spans(part.strip("\n")))))
+            blocks.append(Block(lines=tuple(map(_line, part.strip("\n").split("\n")))))
     return blocks
 
 
-def _spans(text: str) -> Iterator[tuple[str, str]]:
-    for number, row in enumerate(text.split("\n")):
-        if number:
-            yield "", "\n"
-        heading = _HEADING.fullmatch(row)
-        if heading:
-            yield "strong", heading[1]
-            continue
-        at = 0
-        for found in _SPAN.finditer(row):
-            yield "", row[at : found.start()]
-            yield ("code", found[1]) if found[1] is not None else ("strong", found[2])
-            at = found.end()
-        yield "", row[at:]
+def _line(row: str) -> Line:
+    heading, item = _HEADING.fullmatch(row), _LISTED.match(row)
+    if heading:
+        return Line(tuple(_spans(heading[1], "strong")))
+    if item:
+        # two spaces a level, as most write it
+        return Line(tuple(_spans(row.lstrip(" "), "")), min(3, 1 + len(item[1]) // 2))
+    return Line(tuple(_spans(row, "")))
+
+
+def _spans(row: str, plain: str) -> Iterator[tuple[str, str]]:
+    at = 0
+    for found in _SPAN.finditer(row):
+        yield plain, row[at : found.start()]
+        yield ("code", found[1]) if found[1] is not None else ("strong", found[2])
+        at = found.end()
+    yield plain, row[at:]
 
 
 def value(thing: Any, limit: int = SHOWN) -> Cut:

@@ -22,12 +22,16 @@
     const fresh = page.querySelector("#timeline");
     if (!list || !fresh) return Boolean(fresh) !== Boolean(list);
     const low = innerHeight + scrollY >= document.body.scrollHeight - 120;
-    // rows have no id across pages but their number
+    let before = null;
     for (const row of [...fresh.children]) {
-      const old = row.id && document.getElementById(row.id);
+      const old = document.getElementById(row.id);
       if (old) swapRow(old, document.adoptNode(row));
-      else if (!document.querySelector("#more")) list.append(document.adoptNode(row));
+      else if (before) before.after(document.adoptNode(row));
+      else list.append(document.adoptNode(row));
+      before = document.getElementById(row.id);
     }
+    const more = page.querySelector("#more");
+    if (more && !document.querySelector("#more")) list.after(document.adoptNode(more.closest(".pager")));
     if (low) scrollTo({ top: document.body.scrollHeight });
     return false;
   };
@@ -36,9 +40,9 @@
     for (const old of document.querySelectorAll("[data-swap]")) {
       const fresh = page.getElementById(old.id);
       if (!fresh || old.isEqualNode(fresh)) continue;
-      const href = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-      old.replaceChildren(...[...fresh.childNodes].map((child) => document.adoptNode(child)));
-      if (href) [...old.querySelectorAll("a")].find((a) => a.getAttribute("href") === href)?.focus({ preventScroll: true });
+      // what takes longer is asked for by itself
+      if (fresh.dataset.later) window.viewer.later(old, fresh.dataset.later);
+      else window.viewer.put(old, document.adoptNode(fresh));
     }
     const total = page.getElementById("total");
     if (total) document.getElementById("total").replaceWith(document.adoptNode(total));
@@ -50,16 +54,15 @@
     here.hash = "";
     if (!list) return here.href;
     // the last part that is shown: earlier rows do not change
-    const step = 120;
-    const shown = list.querySelectorAll(".item").length;
-    const start = Number(list.dataset.start) + Math.max(0, Math.ceil(shown / step) - 1) * step;
     here.searchParams.delete("event");
-    here.searchParams.set("from", String(start));
+    here.searchParams.delete("before");
+    here.searchParams.set("from", list.dataset.last ?? list.dataset.from);
     return here.href;
   };
 
   let busy = false;
   let again = false;
+  let missed = 0;
   const update = async () => {
     if (busy) {
       again = true;
@@ -70,6 +73,9 @@
       const page = await window.viewer.load(address());
       if (takeRows(page)) location.reload();
       swap(page);
+      // it was made while the index was being written
+      missed = page.querySelector("[data-stale]") ? missed + 1 : 0;
+      if (missed && missed < 6) setTimeout(update, 1000);
     } catch {
       // the next word will do
     }

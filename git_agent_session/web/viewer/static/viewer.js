@@ -31,7 +31,13 @@
   // -- moving among rows
 
   const rows = (selector) => all(selector).filter((row) => row.offsetParent !== null);
-  const target = (row) => (row.matches(".item") ? row : ($("a.title", row) ?? row));
+  const target = (row) => (row.matches(".item") ? row : ($("a.title, summary, th a, .by a", row) ?? row));
+  const focus = (row) => {
+    const found = target(row);
+    // only what can have it keeps it
+    if (!found.matches("a, summary, [tabindex]")) found.tabIndex = -1;
+    found.focus({ preventScroll: true });
+  };
   const move = (selector, step) => {
     const found = rows(selector);
     if (!found.length) return;
@@ -40,7 +46,7 @@
     const seen = found.findIndex((row) => row.getBoundingClientRect().top >= 60);
     const next = here < 0 ? (step > 0 ? Math.max(seen, 0) : Math.max(seen - 1, 0)) : here + step;
     const row = found[Math.min(Math.max(next, 0), found.length - 1)];
-    target(row).focus({ preventScroll: true });
+    focus(row);
     row.scrollIntoView({ block: "nearest" });
   };
   const fold = () => {
@@ -54,13 +60,15 @@
     for (const d of found) d.open = open;
   };
 
+  const steps = ".row, .item, .file-diff, .blame tr.first, .sums tbody tr:has(a)";
   let before = "";
+  let pressed = 0;
   const pages = { s: 0, c: 1, f: 2, t: 3 };
   const go = (letter) => all(".top nav a")[pages[letter]]?.click();
   const actions = {
     "/": () => $("#q")?.focus(),
-    j: () => move(".row, .item", 1),
-    k: () => move(".row, .item", -1),
+    j: () => move(steps, 1),
+    k: () => move(steps, -1),
     n: () => move(".k-prompt", 1),
     p: () => move(".k-prompt", -1),
     o: fold,
@@ -75,9 +83,14 @@
       if (event.key === "Escape") typing.blur();
       return;
     }
-    if (help.open) return;
+    if (help.open) {
+      if (event.key === "?") help.close();
+      return;
+    }
     const letter = event.key;
-    if (before === "g" && letter in pages) {
+    const soon = event.timeStamp - pressed < 2000;
+    pressed = event.timeStamp;
+    if (before === "g" && soon && Object.hasOwn(pages, letter)) {
       event.preventDefault();
       before = "";
       go(letter);
@@ -92,7 +105,25 @@
 
   // -- filters apply as they are chosen
 
-  for (const select of all(".filters select")) select.addEventListener("change", () => select.form.requestSubmit());
+  const kept = "agent-session-filter";
+  for (const select of all(".filters select")) {
+    select.addEventListener("change", () => {
+      try {
+        sessionStorage.setItem(kept, select.name);
+      } catch {
+        // the page begins at its top then
+      }
+      select.form.requestSubmit();
+    });
+  }
+  try {
+    // who walks through filters goes on where the last one was set
+    const name = sessionStorage.getItem(kept);
+    sessionStorage.removeItem(kept);
+    all(".filters select").find((select) => select.name === name)?.focus({ preventScroll: true });
+  } catch {
+    // as above
+  }
 
   // -- the next part of a long page, in place
 
@@ -119,13 +150,33 @@
       const more = lists.map((s) => $(s, page)).find(Boolean);
       const first = more.firstElementChild;
       list.append(...[...more.children].map((child) => document.adoptNode(child)));
+      list.dataset.last = more.dataset.from ?? "";
       const next = $(".pager a.next", page);
       link.closest(".pager").replaceWith(...(next ? [document.adoptNode(next.closest(".pager"))] : []));
-      if (first) target(first).focus?.({ preventScroll: true });
+      if (first) focus(first);
     } catch {
       location.assign(link.href);
     }
   });
 
-  window.viewer = { load };
+  // -- parts that take longer than a page may: they come once it is there
+
+  const put = (old, fresh) => {
+    const href = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    old.replaceWith(fresh);
+    if (href) all("a", fresh).find((a) => a.getAttribute("href") === href)?.focus({ preventScroll: true });
+  };
+  const later = async (part, address) => {
+    try {
+      const page = await load(address);
+      const fresh = document.adoptNode(page.getElementById(part.id));
+      put(part, fresh);
+      if (fresh.dataset.later) setTimeout(() => later(fresh, fresh.dataset.later), 700);
+    } catch {
+      // its link, or the page without it, is still there
+    }
+  };
+  for (const part of all("[data-later]")) later(part, part.dataset.later);
+
+  window.viewer = { load, put, later };
 })();
