@@ -76,7 +76,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         nargs="?",
         const=large.cache(),
         metavar="DIR",
-        help="index the repository of 10,000 sessions, kept in DIR (default: the user's cache), made there first",
+        help="let index and answers work in the repository of 10,000 sessions, kept in DIR (default: the user's cache),"
+        " made there first; --markdown writes between marks that name --large too",
     )
     asked = parser.parse_args(argv)
     for name in asked.names:
@@ -108,7 +109,8 @@ def _run(asked: argparse.Namespace, folder: Path, document: Path | None) -> int:
     facts.append(("load at the end", machine.load()))
     print(f"\n{facts[-1][0]:18} {facts[-1][1]}")
     if document is not None:
-        whole = table.replaced(document.read_text(encoding="utf-8"), table.markdown(tables, facts), asked.names)
+        names = ["--large", *asked.names] if asked.large else asked.names
+        whole = table.replaced(document.read_text(encoding="utf-8"), table.markdown(tables, facts), names)
         document.write_text(whole, encoding="utf-8")
     return 0
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from benchmarks import large
 from benchmarks.harness import Command, Failed, Row, Table, Target, Variant, measure
 from benchmarks.world import Repo, World
 from git_agent_session import index
@@ -15,9 +16,9 @@ from git_agent_session.answers.options import Options
 from git_agent_session.answers.why import of_lines
 from git_agent_session.store.store import Store
 
-FILE = "long.py"
+FILE = large.LONG
 TARGET = Target(ratio=1.3)
-_WHY = "Python, click and pygit2 have to start first; git is at work meanwhile where there is a second processor."
+_WHY = "Python has to start and to load first; git is at work meanwhile where there is a second processor."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,28 @@ def answers(world: World) -> Iterator[Table]:
     size = _Size(10_000, 400, 80) if full else _Size(200, 20, 4)
     repo, agents = _repository(world, size)
     rounds = max(2, world.scale.process_rounds // 4)
-    middle = size.lines // 2
     note = f"A file of {size.lines:,} lines by {size.commits} commits, {agents} of them of {size.sessions} sessions."
+    yield from _tables(repo, size, note, rounds)
+    if world.large:
+        yield from _large(world, rounds)
+
+
+def _large(world: World, rounds: int) -> Iterator[Table]:
+    """The same in the repository that `index` is measured in."""
+    size = large.FULL
+    repo = Repo(world, large.repository(world.large or world.root, size))
+    index.open(repo.store()).refresh(wait=600)
+    note = (
+        f"In a repository of {size.sessions:,} sessions, {size.events:,} events and {size.commits:,} commits, "
+        f"{large.LONG_COMMITS} of which brought the {large.long_lines(size):,} lines of a file."
+    )
+    lines = _Size(large.long_lines(size), large.LONG_COMMITS, large.LONG_COMMITS)
+    for found in _tables(repo, lines, note, rounds):
+        yield Table(f"{found.title}, in a large repository", found.note, found.rows)
+
+
+def _tables(repo: Repo, size: _Size, note: str, rounds: int) -> Iterator[Table]:
+    middle = size.lines // 2
     whole = _variants(repo, size, Options(), ("blame", FILE))
     yield Table("Blame", note, _rows(measure(whole, rounds)))
     one = _variants(repo, size, Options((f"{middle},{middle}",)), ("why", f"{FILE}:{middle}"))

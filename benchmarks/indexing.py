@@ -28,6 +28,7 @@ _BUILD = (
     "found = index.open(git_agent_session.open(sys.argv[1]))\nbegun = time.process_time()\n"
     "done = found.refresh(rebuild=True, wait=600)\nspent = time.process_time() - begun\n"
     "try:\n    import resource\n    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+    "    used = resource.getrusage(resource.RUSAGE_CHILDREN)\n    spent += used.ru_utime + used.ru_stime\n"
     "except ImportError:\n    peak = 0\n"
     "print(done.sessions, done.events, done.seconds, spent, peak if sys.platform == 'darwin' else peak * 1024)\n"
 )
@@ -62,12 +63,12 @@ def _build(path: Path, size: large.Size) -> list[Row | Amount]:
     full = size == large.FULL
     found: list[Row | Amount] = [
         Amount(
-            "time", took, "s", most=180 if full else None, why="See the time on the processor: others were at work."
+            "time", took, "s", most=180 if full else None, why="See the time on the processors: others were at work."
         ),
-        Amount("time on the processor", spent, "s"),
+        Amount("time on the processors, of all processes together", spent, "s"),
     ]
     if peak:
-        found.append(Amount("most memory", peak / 1e6, "MB", most=500))
+        found.append(Amount("most memory of the process that writes", peak / 1e6, "MB", most=500))
     found.append(Amount("size of the file", os.path.getsize(path / ".git/agent-session/index.sqlite") / 1e6, "MB"))
     return found
 

@@ -11,7 +11,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,9 +22,12 @@ from git_agent_session.ids import timestamp
 from git_agent_session.model import Event, State, fold
 
 # to be raised when what is made changes
-FORM = 1
+FORM = 2
 BATCH = 10
 FILES = 400
+# a file that LONG_COMMITS commits, or all, put LONG_STEP lines each into
+LONG = "long.py"
+LONG_COMMITS, LONG_STEP = 400, 25
 _BEGAN = 1_735_689_600
 _WHO = "Ada Measurer <ada@example.org>"
 _TOOLS = ("Bash", "Read", "Edit", "Write", "Grep", "Glob", "WebFetch")
@@ -47,6 +50,17 @@ class Size:
 
 
 FULL = Size(10_000, 1_000_000, 100_000)
+
+
+def long_lines(size: Size) -> int:
+    """How many lines the file LONG has in the end."""
+    return LONG_STEP * len(_places(size))
+
+
+def _places(size: Size) -> dict[int, int]:
+    """Which commits change the file LONG, and behind which line each puts its own."""
+    every, draw = max(1, size.commits // LONG_COMMITS), random.Random(3)
+    return {n: draw.randint(0, k * LONG_STEP) for k, n in enumerate(range(0, size.commits, every)[:LONG_COMMITS])}
 
 
 def repository(folder: Path, size: Size) -> Path:
@@ -95,6 +109,8 @@ class _fast_import:
 def _import_commits(path: Path, size: Size) -> list[str]:
     """The ids of the project's commits, the oldest first; each changes one of FILES files."""
     marks = path / ".git" / "marks"
+    places = _places(size)
+    lines: list[bytes] = []
     with _fast_import(path, f"--export-marks={marks}") as out:
         for n in range(size.commits):
             at = _BEGAN + n * 300
@@ -102,6 +118,9 @@ def _import_commits(path: Path, size: Size) -> list[str]:
             text = b"".join(b"line %d of change %d\n" % (k, n - n % (k + 1)) for k in range(12))
             out.write(b"commit refs/heads/main\nmark :%d\ncommitter %s %d +0000\n" % (n + 1, _WHO.encode(), at))
             out.write(_data(b"Change %s, step %d\n" % (name.encode(), n)))
+            if n in places:
+                lines[places[n] : places[n]] = [b"value_%d_%d = compute(%d)\n" % (n, k, k) for k in range(LONG_STEP)]
+                out.write(b"M 100644 inline %s\n" % LONG.encode() + _data(b"".join(lines)))
             out.write(b"M 100644 inline %s\n%s\n" % (name.encode(), _data(text)))
     ids = dict(line.split() for line in marks.read_text().splitlines())
     marks.unlink()
@@ -125,11 +144,11 @@ def session_id(n: int) -> str:
 
 def _sessions(size: Size, commits: list[str]) -> Iterator[bytes]:
     draw = random.Random(5)
-    sentences = _sentences(draw)
+    sentences, places = _sentences(draw), _places(size)
     each, linked = size.events // size.sessions, size.commits // size.sessions
     for n in range(size.sessions):
         own = commits[n * linked : (n + 1) * linked]
-        events = list(_events(n, each, own, n * linked, draw, sentences))
+        events = list(_events(n, each, list(enumerate(own, n * linked)), draw, sentences, places))
         yield from _chain(session_id(n), events)
 
 
@@ -153,7 +172,12 @@ def _sentences(draw: random.Random) -> list[str]:
 
 
 def _events(
-    n: int, count: int, commits: list[str], first: int, draw: random.Random, sentences: list[str]
+    n: int,
+    count: int,
+    commits: list[tuple[int, str]],
+    draw: random.Random,
+    sentences: list[str],
+    places: Mapping[int, int],
 ) -> Iterator[Event]:
     """The events of the `n`th session: turns of a prompt, an answer, tool calls, tokens, and commits between them."""
 
@@ -169,7 +193,8 @@ def _events(
     }
     start.update(tags=[f"tag{n % 17}"], agent={"type": agent, "model": f"{agent}-large"})
     gap = max(1, (count - 2) // max(1, len(commits)))
-    waiting = iter(enumerate(commits, first))
+    waiting = iter(commits)
+    found: tuple[int, str] | None = None
     for k in range(count):
         kind, data = _turn(k, draw, text)
         if k == 0:
@@ -177,9 +202,14 @@ def _events(
         elif k == count - 1:
             kind, data = "end", {"status": draw.choice(("completed", "completed", "failed"))}
         elif k % gap == gap - 1 and (found := next(waiting, None)) is not None:
-            data = {"commit": found[1], "via": "env", "paths": [file_name(found[0])]}
+            data = {"commit": found[1], "via": "env", "paths": [LONG] * (found[0] in places) + [file_name(found[0])]}
             kind = "commit"
-        event_id = f"commit-{data['commit']}" if kind == "commit" else f"{kind}-{draw.getrandbits(64):016x}"
+        elif found is not None and found[0] in places:
+            place, found = places[found[0]], (-1, found[1])
+            rows = [{"path": LONG, "agent": f"{place + 1}-{place + LONG_STEP}@1"}]
+            kind, data = "lines", {"commit": found[1], "by": "edits", "prompt": 1, "files": rows}
+        named = kind in ("commit", "lines")
+        event_id = f"{kind}-{data['commit']}" if named else f"{kind}-{draw.getrandbits(64):016x}"
         yield Event(event_id, timestamp(began + k * 10_000_000_000), kind, dict(data), k + 1)
 
 

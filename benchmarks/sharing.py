@@ -1,8 +1,8 @@
 """What sharing costs beside plain git's transport of the same refs, over a local path.
 
 First contact, a sync with nothing to do, one session more, and what the code's own push and fetch cost beside all that
-once the sessions are archived. Plain git is given the same refspecs; it checks nothing of what it gets, writes one ref
-for each session where we write two, and joins nothing.
+once the sessions are archived. Plain git is given the same refspecs; it checks nothing of what it gets, has one ref
+for each session where we have two, and joins nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.harness import Command, Failed, Table, Target, Variant, measure,
 from benchmarks.world import Repo, World
 
 _SPECS = ("+refs/agent-sessions/*:refs/agent-sessions/*", "+refs/notes/agent-sessions:refs/notes/agent-sessions")
-_CHECKS = "Every batch is read and checked, and each session has a tracking ref beside its own."
+_CHECKS = "Python and its libraries start first, each note is read, and of live sessions every batch."
 
 
 def sharing(world: World) -> Iterator[Table]:
@@ -129,7 +129,7 @@ def _one_more(world: World, server: Repo, full: Repo, count: int) -> Table:
 
     variants = [Variant("git push", plain, another, check), Variant("git agent-session push", ours, another, check)]
     times = measure(variants, world.scale.shared_rounds)
-    why = "Python and its libraries start first."
+    why = "Python starts first, and reads the files of all refs."
     targets = {"git agent-session push": Target(ratio=1.5)}
     return Table(
         "Push of one session more", f"{count:,} sessions on both sides.", rows(times, "git push", targets, why)

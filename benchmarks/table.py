@@ -26,7 +26,10 @@ def markdown(tables: Sequence[Table], facts: Sequence[tuple[str, str]]) -> str:
 
 
 def marks(names: Sequence[str] = ()) -> tuple[str, str]:
-    """The lines between which a document has the tables of a run: of the whole, or of the scenarios `names`."""
+    """The lines between which a document has the tables of a run: of the whole, or of the scenarios `names`.
+
+    A run with `--large` has that word in front of the names.
+    """
     run = " ".join(names) or "--markdown"
     return f"<!-- benchmarks/run {run}: begin -->", f"<!-- benchmarks/run {run}: end -->"
 

@@ -1,10 +1,12 @@
 """The entry point: `git agent-session …`, `python -m git_agent_session …`.
 
-An agent's hook call and its status line are dispatched before click or pygit2 is imported, and always exit 0.
+An agent's hook call and its status line are dispatched before click or pygit2 is imported, and always exit 0. `blame`
+and `why` are begun before that, so that git is at work meanwhile.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -18,6 +20,35 @@ def main() -> int:
         from git_agent_session.hooks.status_line import main as status_line
 
         return status_line()
+    if sys.argv[1:2] in (["blame"], ["why"]):
+        from git_agent_session.cli.early import main as early
+
+        status = early(sys.argv[1:])
+        if status is not None:
+            # all is written, and to tear down what was loaded takes longer than to find the answer
+            os._exit(status)
+    if sys.argv[1:2] == ["push"]:
+        return _push()
+    from git_agent_session.cli.main import main as command
+
+    return command(sys.argv[1:])
+
+
+def _push() -> int:
+    """Git is started before all else is loaded, where it can be told at once what to send."""
+    import os
+
+    from git_agent_session.sync import at_once
+
+    if begun := at_once.begin(sys.argv[2:], os.environ):
+        try:
+            from git_agent_session.cli.pushed import main as pushed
+
+            status = pushed(begun, sys.argv[2:])
+            # all is written, and git has ended: to take the interpreter down would take longer than to print
+            os._exit(status)
+        finally:
+            begun.close()
     from git_agent_session.cli.main import main as command
 
     return command(sys.argv[1:])

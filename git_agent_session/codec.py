@@ -31,6 +31,8 @@ MAX_BATCH = 8 * 1024 * 1024
 MAX_TEXT = 256 * 1024
 MAX_DEPTH = 12
 _INFINITY = float("inf")
+# what begins a sequence that steers a terminal
+_OPENERS = "\x1b\x90\x98\x9b\x9d\x9e\x9f"
 
 # C0 and C1 controls but for tab and newline, the delete character, and halves of surrogate pairs
 _DROP: dict[int, int | None] = {
@@ -50,12 +52,23 @@ class Malformed(ValueError):
 
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:
-    """`text` as it may be stored: no control characters, `\\n` line ends, at most `limit` characters."""
+    """`text` as it may be stored: no control characters or sequences, `\\n` line ends, at most `limit` characters."""
     if not text.isprintable() or not text.isascii():
+        if any(opener in text for opener in _OPENERS):
+            text = _unsteered(text)
         text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_DROP)
     if len(text) > limit:
         text = f"{text[:limit]}… [cut: {len(text) - limit} characters]"
     return text
+
+
+def _unsteered(text: str) -> str:
+    """`text` without terminals' sequences, of which nothing but noise would be left: `[31m`."""
+    import re
+
+    from git_agent_session.term import SEQUENCES
+
+    return re.sub(SEQUENCES, "", text)
 
 
 def clean_value(value: Any, limit: int = MAX_TEXT, depth: int = 0) -> Any:
@@ -146,14 +159,18 @@ def dumps(doc: Doc) -> bytes:
 
 def loads(data: bytes) -> Doc:
     """The document in `data`; raises Malformed when it is too large, not UTF-8 or not TOML."""
-    import tomli
-
     if len(data) > MAX_DOCUMENT:
         raise Malformed(f"larger than {MAX_DOCUMENT // 1024 // 1024} MiB")
     try:
-        return tomli.loads(data.decode("utf-8"))
+        return _loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as e:
         raise Malformed(str(e).splitlines()[0] if str(e) else type(e).__name__) from e
+
+
+def _loads(text: str) -> Doc:
+    import tomli
+
+    return tomli.loads(text)
 
 
 def events_in(data: bytes) -> list[Event]:
@@ -168,6 +185,10 @@ def events_in(data: bytes) -> list[Event]:
 
 def event_rows(data: bytes) -> list[Doc]:
     """The tables of an `events.toml`, as they stand there and not looked at; raises Malformed."""
+    from git_agent_session import plain_toml
+
+    if len(data) <= MAX_DOCUMENT and (found := plain_toml.events(data, _loads)) is not None:
+        return found
     rows = loads(data).get("event", [])
     if not isinstance(rows, list):
         raise Malformed("event is not an array of tables")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import sys
 import time
 from collections.abc import Iterator
@@ -50,6 +49,8 @@ def held(shared: str, name: str, *, wait: float = 10.0) -> Iterator[None]:
         while not _try(fd):
             if time.monotonic() >= deadline:
                 raise StorageError(f"{path} is held by another process", hint="wait for it to finish, then try again")
+            import random
+
             time.sleep(0.002 + random.random() * 0.01)
         yield
     finally:

@@ -10,20 +10,21 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from git_agent_session import codec, journal, live
 from git_agent_session.agents import authorship
 from git_agent_session.agents.authorship import AGENT, HUMAN, MIXED, UNKNOWN, Line, attribute, lines_of
-from git_agent_session.agents.edits import Past, Work
 from git_agent_session.git.changes import MOST_FILES, Change, changes, text_at
 from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.ids import is_object_id, timestamp
 from git_agent_session.model import Doc, Event, Link
 from git_agent_session.store import drain as draining
-from git_agent_session.store import evidence
 from git_agent_session.store.reader import Reader
 from git_agent_session.store.seen import Seen, kept_rows
+
+if TYPE_CHECKING:
+    from git_agent_session.agents.edits import Work
 
 KIND = "lines"
 BY_EDITS, BY_FILES = "edits", "files"
@@ -175,6 +176,9 @@ class Finder:
     """Finds out about the commits of one session. Raises SessionNotFound, BrokenSession."""
 
     def __init__(self, reader: Reader, session_id: str) -> None:
+        # what reads transcripts is not loaded for what is recorded
+        from git_agent_session.agents.edits import Past
+
         self.reader = reader
         self.repo = reader.repo
         self.session = reader.get(session_id)
@@ -214,6 +218,8 @@ class Finder:
         return self._done[commit]
 
     def _file(self, change: Change, did: Work, since: str, until: str) -> tuple[Lines, str]:
+        from git_agent_session.store import evidence
+
         edits = [e for e in did.edits.get(change.path, ()) if since <= e.at <= until]
         before, after = lines_of(change.before), lines_of(change.after)
         certain = did.certain(change.path, since, until) and _is_text(change.after)
@@ -240,11 +246,15 @@ class Finder:
         return timestamp((at + 1) * 1_000_000_000) if isinstance(at, int) else "~"
 
     def _since(self, link: Link, path: str) -> str:
-        """When the session's last commit of the path before this one was made."""
+        """When the session's last commit of the path that this one stands on was made.
+
+        One on another branch took none of the edits away: a squash brings them once more.
+        """
         own = self._moment(link)
         family = {link.commit, *self._olds(link.commit)}
-        others = (k for c, k in self.links.items() if c not in family and path in k.paths)
-        return max((m for k in others if (m := self._moment(k)) < own), default="")
+        others = [(self._moment(k), c) for c, k in self.links.items() if c not in family and path in k.paths]
+        before = sorted((o for o in others if o[0] < own), reverse=True)
+        return next((at for at, c in before if self.repo.descends(link.commit, c)), "")
 
     # -- through rewrites
 

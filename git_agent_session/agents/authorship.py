@@ -10,10 +10,8 @@ What a person had typed into a file before the agent wrote all of it anew stands
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 AGENT, HUMAN, MIXED, UNKNOWN = "agent", "human", "mixed", "unknown"
 KINDS = (AGENT, HUMAN, MIXED, UNKNOWN)
@@ -230,6 +228,8 @@ def _says_something(text: str) -> bool:
 def _alike(one: str, other: str) -> bool:
     if max(len(one), len(other)) > 1000 or not one.strip() or not other.strip():
         return False
+    from collections import Counter
+
     words, others = Counter(_WORDS.findall(one)), Counter(_WORDS.findall(other))
     total = words.total() + others.total()
     return total > 0 and 2 * (words & others).total() >= ALIKE * total
@@ -249,6 +249,8 @@ def opcodes(before: Sequence[str], after: Sequence[str]) -> list[tuple[str, int,
     middle: list[tuple[str, int, int, int, int]] = []
     if a < b and c < d and (b - a) * (d - c) <= MOST_COMPARED:
         many = (b - a) * (d - c) > MOST_EXACT
+        from difflib import SequenceMatcher
+
         found = SequenceMatcher(None, before[a:b], after[c:d], autojunk=many).get_opcodes()
         middle = [(tag, a + i, a + j, c + k, c + m) for tag, i, j, k, m in found]
     elif a < b or c < d:

@@ -14,6 +14,7 @@ from typing import Any
 from git_agent_session.agents import payload
 from git_agent_session.agents.authorship import Edit
 from git_agent_session.agents.importing_writes import CONTENT, Folders, command, edits_in, patches_in, paths_named
+from git_agent_session.agents.prompts import is_prompt as is_prompt
 from git_agent_session.agents.protocol import Item, Source
 from git_agent_session.agents.transcripts import items_of
 from git_agent_session.model import Event, Session
@@ -193,11 +194,6 @@ class _Gathering:
             if slashed == known or slashed.endswith(f"/{known}"):
                 return known
         return self.folders.relative(path)
-
-
-def is_prompt(event: Event) -> bool:
-    """True for what a person asked the agent: prompts are counted from 1 on, in the order of events."""
-    return event.kind in ("message", "interaction") and event.data.get("role") == "user"
 
 
 def _later(at: str) -> str:

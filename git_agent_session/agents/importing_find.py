@@ -81,7 +81,8 @@ def _named(
             found.append(own)
             continue
         if not os.path.isfile(path):
-            failed[path] = "there is no such file"
+            is_folder = os.path.isdir(path)
+            failed[path] = "it is a folder; name the transcript in it" if is_folder else "there is no such file"
             continue
         found.append(Found(_native_id(path), os.path.abspath(path), os.stat(path).st_mtime))
     return found

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from git_agent_session import live
 from git_agent_session.git.discover import Location
+from git_agent_session.store.register import state_folder
 
 FOLDER = "enable"
 
@@ -41,10 +42,7 @@ class Backup:
 
     def __init__(self, location: Location | None, name: str, scope: str, env: Mapping[str, str]) -> None:
         if location is None or scope == "user":
-            state = env.get("XDG_STATE_HOME", "")
-            # XDG Base Directory Specification: a path that is not absolute counts as unset
-            state = state if os.path.isabs(state) else os.path.join(os.path.expanduser("~"), ".local", "state")
-            self.path = os.path.join(state, "git-agent-session", FOLDER, f"{name}-{scope}.json")
+            self.path = os.path.join(state_folder(env), FOLDER, f"{name}-{scope}.json")
             return
         where = hashlib.sha1((location.worktree or "").encode("utf-8", "surrogateescape"), usedforsecurity=False)
         self.path = os.path.join(location.shared, FOLDER, f"{name}-{scope}-{where.hexdigest()[:10]}.json")

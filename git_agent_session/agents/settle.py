@@ -25,7 +25,7 @@ from git_agent_session.model import PAUSED, Doc
 from git_agent_session.redact.configured import redactor
 from git_agent_session.redact.engine import Redactor
 from git_agent_session.store import drain as draining
-from git_agent_session.store import evidence, lookup
+from git_agent_session.store import evidence, lookup, register
 
 if TYPE_CHECKING:
     from git_agent_session.agents.protocol import Agent
@@ -99,6 +99,7 @@ class Settle:
         if "user" not in doc:
             who: Doc = {"user": "{} <{}>".format(*self.repo.identity), "project": lookup.worktree_name(self.location)}
             who = {k: v for k, v in who.items() if k not in doc}
+            register.note(self.location.common_dir, os.environ)
             events.append(Draft(f"identity-{self.id}", timestamp(), "set", who))
         if notes.get("ends") and doc.get("status") == PAUSED:
             events.append(Draft(new_event_id(), timestamp(), "end", {"status": notes["ends"]}))

@@ -4,13 +4,15 @@ Added are the lines of a session's commits by git's diff against their first par
 merges left out. Alive are those lines at HEAD that `git blame` gives to these commits; how many of these an agent wrote
 is what the sessions recorded (`answers.blame`), so a person's lines in the same commit are not the agent's.
 
-Both take seconds once: what was found is kept in `<common dir>/agent-session/alive.sqlite`, by commit and by file, and
-a file is blamed again when it has changed since. Derived and disposable.
+Looked at are the files that were touched since the first of these commits: no other has their lines. Both take seconds
+once: what was found is kept in `<common dir>/agent-session/alive.sqlite`, by commit and by file, and a file is blamed
+again when it has changed since. Derived and disposable.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import sqlite3
@@ -28,6 +30,8 @@ from git_agent_session.store.reader import Reader
 
 NAME = "alive.sqlite"
 VERSION = 1
+# commits of a command line; and since the first of a session's, past which every file is looked at
+CHUNK, MOST_COMMITS = 400, 20_000
 
 # commit -> lines at HEAD, and how many of these an agent wrote
 Counted = dict[str, tuple[int, int]]
@@ -61,7 +65,7 @@ def of_sessions(store: Reader, found: Index, progress: Progress | None = None) -
     head = store.repo.head()
     with contextlib.closing(_open(store.shared)) as db:
         added = _added(store, db, owner)
-        alive = _alive(store, db, head, progress) if head else {}
+        alive = _alive(store, db, head, owner, progress) if head else {}
     out: dict[str, Lines] = {}
     for commit, session_id in owner.items():
         lines, by_agent = alive.get(commit, (0, 0))
@@ -128,12 +132,18 @@ def _numstat(store: Reader, commits: Collection[str]) -> dict[str, int]:
     return added
 
 
-def _alive(store: Reader, db: sqlite3.Connection, head: str, progress: Progress | None) -> Counted:
-    """The lines at HEAD by commit."""
-    before = dict(db.execute("SELECT name, value FROM meta")).get("head", "")
+def _alive(
+    store: Reader, db: sqlite3.Connection, head: str, commits: Collection[str], progress: Progress | None
+) -> Counted:
+    """The lines at HEAD by commit, of all files that may have lines of `commits`."""
+    meta: dict[str, str] = dict(db.execute("SELECT name, value FROM meta"))
+    before, asked = meta.get("head", ""), _digest(commits)
     known: dict[str, str] = dict(db.execute("SELECT path, counted FROM files"))
     stale = _changed(store, before, head) if known else set()
-    paths = _paths(store, head)
+    there = _paths(store, head)
+    kept = before == head and meta.get("commits") == asked
+    may = known.keys() if kept else _since(store, head, commits)
+    paths = there if may is None else [path for path in there if path in may or (kept and blame.named(path) != path)]
     total: Counted = {}
     fresh: dict[str, Counted] = {}
     for number, path in enumerate(paths, 1):
@@ -147,19 +157,26 @@ def _alive(store: Reader, db: sqlite3.Connection, head: str, progress: Progress 
             total[commit] = (so_far[0] + lines, so_far[1] + mine)
         if progress is not None:
             progress(number, len(paths))
-    if before != head:
-        _keep(db, head, fresh, known.keys() - set(paths))
+    if not kept or fresh:
+        gone = known.keys() - set(there)
+        # what was not looked at now would count as looked at
+        gone |= known.keys() - set(paths) if stale is None else stale & known.keys()
+        _keep(db, {"head": head, "commits": asked}, fresh, gone - fresh.keys())
     return total
 
 
-def _keep(db: sqlite3.Connection, head: str, fresh: Mapping[str, Counted], gone: Collection[str]) -> None:
+def _digest(commits: Collection[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(commits)).encode()).hexdigest()
+
+
+def _keep(db: sqlite3.Connection, meta: Mapping[str, str], fresh: Mapping[str, Counted], gone: Collection[str]) -> None:
     # SQLite takes no path that is not UTF-8
     named = [(path, own) for path, own in fresh.items() if blame.named(path) == path]
     rows = [(path, json.dumps([[c, *n] for c, n in own.items()])) for path, own in named]
     db.execute("BEGIN")
     db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", rows)
     db.executemany("DELETE FROM files WHERE path = ?", [(path,) for path in gone])
-    db.execute("INSERT OR REPLACE INTO meta VALUES ('head', ?)", (head,))
+    db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
     db.execute("COMMIT")
 
 
@@ -173,6 +190,31 @@ def _changed(store: Reader, before: str, head: str) -> set[str] | None:
     # all that commits in between touched, also where the end is as the beginning was
     said = _git(store, "log", "--format=", "--name-only", "--no-renames", "-m", "-z", f"{before}..{head}")
     return set(filter(None, said.replace("\n", "\0").split("\0")))
+
+
+def _since(store: Reader, head: str, commits: Collection[str]) -> set[str] | None:
+    """The files that were touched since the first of `commits`, by whatever name: no other has their lines. None for
+    any file."""
+    mine = set(_git(store, "rev-list", head, "--").split()).intersection(commits)
+    if not mine:
+        return set()
+    range_ = f"{_base(store, mine)}..{head}"
+    count = _git(store, "rev-list", "--count", range_, "--").strip()
+    if range_[0] == "." or not count.isdecimal() or int(count) > MOST_COMMITS:
+        return None
+    said = _git(store, "log", "--format=", "--name-only", "--no-renames", "-m", "-z", range_)
+    return set(filter(None, said.replace("\n", "\0").split("\0")))
+
+
+def _base(store: Reader, commits: Collection[str]) -> str:
+    """A commit that comes before each of `commits`, so that none of them comes before it; "" where there is none."""
+    text = "\n".join(commits) + "\n"
+    said = _git(store, "rev-list", "--no-walk=unsorted", "--parents", "--stdin", input=text)
+    parents = sorted({line.partition(" ")[2].partition(" ")[0] for line in said.splitlines()})
+    base = parents[0] if parents else ""
+    for start in range(0, len(parents), CHUNK):
+        base = base and _git(store, "merge-base", "--octopus", base, *parents[start : start + CHUNK]).strip()
+    return base
 
 
 def _paths(store: Reader, head: str) -> list[str]:

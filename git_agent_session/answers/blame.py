@@ -5,7 +5,6 @@ sessions recorded says who wrote the line: the agent, a person, both, or nobody 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,18 +13,19 @@ from git_agent_session import live
 from git_agent_session.agents import authorship
 from git_agent_session.agents.attribution import Finder, Lines
 from git_agent_session.agents.authorship import AGENT, HUMAN, MIXED, UNKNOWN
-from git_agent_session.answers.lines import Attribution, Author
+from git_agent_session.answers.lines import Attribution, Author, Progress
 from git_agent_session.answers.options import Options
 from git_agent_session.errors import AgentSessionError
 from git_agent_session.git import blame as gits
+from git_agent_session.git import running
 from git_agent_session.git.changes import LARGEST, Change, cut_off, text_at
 from git_agent_session.git.discover import Location
 from git_agent_session.ids import is_session_id, timestamp
 from git_agent_session.store.reader import Reader
 
 _TOUCHED = "touched."
-# sessions that are read before anybody has asked for them
-MOST_AHEAD = 1000
+# sessions and commits that are read before anybody has asked for them, and so many at once
+MOST_AHEAD, PART = 1000, 50
 _NOBODY = Author("", "", False, True)
 
 
@@ -64,17 +64,54 @@ class BlamedLine(NamedTuple):
         return {**row, "text": self.text}
 
 
+class Block(NamedTuple):
+    """Lines that follow each other and are alike but for number and text: the first one, and of all what git wrote.
+
+    `heads` and `raw` are as in `git.blame.Group`.
+    """
+
+    line: BlamedLine
+    heads: Sequence[bytes]
+    raw: Sequence[bytes]
+
+    @property
+    def texts(self) -> list[str]:
+        """The text of each line, what is not UTF-8 replaced."""
+        return b"\n".join(self.raw)[1:].decode("utf-8", "replace").split("\n\t")
+
+    def lines(self) -> Iterator[BlamedLine]:
+        """Each line."""
+        first = self.line
+        alike = first[5:]
+        for n, text in enumerate(self.texts):
+            yield BlamedLine(first.number + n, text, first.commit, first.path, first.before + n, *alike)
+
+
+# the kind of a line, the session that it belongs to, and the prompt
+Verdict = tuple[str, Author | None, int]
+
+
 def start(location: Location, path: str, options: Options | None = None, *, cwd: str | None = None) -> gits.Blame:
     """Start git's blame of a file, relative to `cwd` (default: the worktree's top); `Blamed` reads it."""
     where = cwd or gits.folder_of(location)
-    return gits.Blame(location, where, (options or Options()).arguments(path))
+    return gits.Blame(running.blame(location, where, (options or Options()).arguments(path)))
 
 
-def blame(reader: Reader, path: str, options: Options | None = None, *, cwd: str | None = None) -> Blamed:
-    """The lines of a file with who wrote them. Raises GitError for what git cannot blame."""
-    running = start(reader.repo.location, path, options, cwd=cwd)
+def blame(
+    reader: Reader,
+    path: str,
+    options: Options | None = None,
+    *,
+    cwd: str | None = None,
+    progress: Progress | None = None,
+) -> Blamed:
+    """The lines of a file with who wrote them; `progress` counts the sessions that are read.
+
+    Raises GitError for what git cannot blame.
+    """
+    begun = start(reader.repo.location, path, options, cwd=cwd)
     whole = options is None or not options.ranges
-    return Blamed(reader, running, os.path.join(cwd or "", path) if whole else "")
+    return Blamed(reader, begun, os.path.join(cwd or "", path) if whole else "", progress)
 
 
 class _Source:
@@ -91,8 +128,8 @@ class _Source:
         self.alone = alone
         self.found = found
 
-    def verdict(self, number: int) -> tuple[str, Author | None, int]:
-        """The kind of a line, the session that it belongs to, and the prompt: the line's own, else the commit's."""
+    def verdict(self, number: int) -> Verdict:
+        """The verdict on a line; the prompt is the line's own, else the commit's."""
         if not self.found:
             return self.alone, None, 0
         persons = 0
@@ -108,6 +145,31 @@ class _Source:
         author, _, asked = next((one for one in self.found if one[0].present), self.found[0])
         return UNKNOWN, author, asked
 
+    def marks(self, first: int, count: int) -> Sequence[object]:
+        """For each of so many lines something that is the same for those of one verdict."""
+        known = [list(map(lines.get, range(first, first + count))) for _, lines, _ in self.found]
+        return known[0] if len(known) == 1 else list(zip(*known, strict=True)) or [None] * count
+
+
+class _Unsettled:
+    """A file of the worktree: what is known of its lines that are in no commit; `alone` is whose the others are."""
+
+    __slots__ = ("alone", "at", "author", "found")
+
+    def __init__(self, found: Mapping[int, tuple[Author, authorship.Line]], alone: str) -> None:
+        self.author = self.at = ""
+        self.alone = alone
+        self.found = found
+
+    def verdict(self, number: int) -> Verdict:
+        """The verdict on a line."""
+        who, line = self.found.get(number, (None, None))
+        return (line.kind, who, line.prompt) if line is not None else (self.alone, None, 0)
+
+    def marks(self, first: int, count: int) -> Sequence[object]:
+        """As of `_Source`."""
+        return list(map(self.found.get, range(first, first + count)))
+
 
 class Blamed:
     """The answer for one file, read once from a running `git blame`; `heads` is what git says of each commit.
@@ -115,19 +177,18 @@ class Blamed:
     `path`: the file, absolute or from the worktree's top, where all of its sessions are likely to be asked for.
     """
 
-    def __init__(self, reader: Reader, running: gits.Blame, path: str = "") -> None:
+    def __init__(self, reader: Reader, running: gits.Blame, path: str = "", progress: Progress | None = None) -> None:
         self.reader = reader
         self.repo = reader.repo
         self._running = running
         self.heads = running.heads
         self.attribution = Attribution(reader)
-        self.rows: list[tuple[gits.Line, str]] = []
+        self.groups: list[gits.Group] = []
         self._ends = cut_off(self.repo)
-        self._uncommitted: dict[str, Mapping[int, tuple[str, authorship.Line]]] = {}
         with running:
             if path:
                 self._look_ahead(path)
-            self._read()
+            self._read(progress)
 
     def _look_ahead(self, path: str) -> None:
         """Read the sessions that an index knows of the file, as long as git is at work."""
@@ -136,36 +197,35 @@ class Blamed:
         worktree = self.repo.location.worktree or ""
         path = os.path.relpath(path, worktree) if worktree and os.path.isabs(path) else path
         with contextlib.suppress(AgentSessionError):
-            for session_id in index.open(self.reader).touched(path.replace(os.sep, "/"))[:MOST_AHEAD]:
+            found, name = index.open(self.reader), path.replace(os.sep, "/")
+            query = "SELECT DISTINCT commit_id FROM files WHERE path = ? AND commit_id <> '' LIMIT ?"
+            commits = [commit for (commit,) in found.query(query, (name, MOST_AHEAD))]
+            touched = found.touched(name)[:MOST_AHEAD]
+            for start in range(0, max(len(touched), len(commits)), PART):
                 if self._running.ready:
                     return
-                self.attribution.kept(session_id)
+                self.attribution.load(touched[start : start + PART], named(name))
+                self.attribution.look_at(commits[start : start + PART])
 
-    def _read(self) -> None:
-        seen = set()
-        for line, path in self._running:
-            self.rows.append((line, path))
-            seen.add(line.commit)
-        self.attribution.prepare(seen - {gits.ZERO})
+    def _read(self, progress: Progress | None) -> None:
+        self.groups = list(self._running)
+        self.attribution.prepare(dict.fromkeys(g.commit for g in self.groups if g.commit != gits.ZERO), progress)
 
     def lines(self) -> Iterator[BlamedLine]:
         """The lines in their order."""
-        sources: dict[tuple[str, str], _Source] = {}
-        for line, path in self.rows:
-            if line.commit == gits.ZERO:
-                yield self._not_committed(line, path, line.text.decode("utf-8", "replace"))
-                continue
-            source = sources.get((line.commit, path))
+        for block in self.blocks():
+            yield from block.lines()
+
+    def blocks(self) -> Iterator[Block]:
+        """The same, those together that are alike."""
+        sources: dict[tuple[str, str], _Source | _Unsettled] = {}
+        for group in self.groups:
+            key = group.commit, group.path
+            source = sources.get(key)
             if source is None:
-                source = sources[line.commit, path] = self._source(line.commit, path)
-            text = line.text.decode("utf-8", "replace")
-            kind, who, asked = source.verdict(line.before)
-            if who is None:
-                who = _NOBODY
-            yield BlamedLine(
-                *(line.number, text, line.commit, path, line.before, kind, who.session, who.agent, asked, who.present),
-                *(True, source.author, source.at),
-            )
+                made = self._unsettled(group.path) if group.commit == gits.ZERO else self._source(*key)
+                source = sources[key] = made
+            yield from _blocks(group, source)
 
     def _source(self, commit: str, path: str) -> _Source:
         """What is known of the lines that a commit brought to a file."""
@@ -183,15 +243,12 @@ class Blamed:
 
     # -- lines of the worktree
 
-    def _not_committed(self, line: gits.Line, path: str, text: str) -> BlamedLine:
-        if path not in self._uncommitted:
-            self._uncommitted[path] = self._work_at(path)
-        session_id, verdict = self._uncommitted[path].get(line.before, ("", authorship.Line(self._nobody)))
-        agent = self.attribution.agent(session_id) if session_id else ""
-        return BlamedLine(
-            *(line.number, text, line.commit, path, line.before, verdict.kind, session_id, agent, verdict.prompt),
-            committed=False,
-        )
+    def _unsettled(self, path: str) -> _Unsettled:
+        """What is known of the lines of a file that are in no commit."""
+        found = self._work_at(path)
+        sessions = {session_id for session_id, _ in found.values()}
+        authors = {i: Author(i, self.attribution.agent(i), False, True) for i in sessions}
+        return _Unsettled({n: (authors[i], line) for n, (i, line) in found.items()}, self._nobody)
 
     @property
     def _nobody(self) -> str:
@@ -201,8 +258,9 @@ class Blamed:
     def _work_at(self, path: str) -> dict[int, tuple[str, authorship.Line]]:
         """The verdicts on a file of the worktree, by line: those of the sessions that wrote it here."""
         found: dict[int, tuple[str, authorship.Line]] = {}
-        change = self._change_at(path)
-        for session_id in _touching(self.repo.location, named(path)) if change is not None else ():
+        touching = _touching(self.repo.location, named(path))
+        change = self._change_at(path) if touching else None
+        for session_id in touching if change is not None else ():
             try:
                 lines: Lines = Finder(self.reader, session_id).uncommitted(change) if change is not None else {}
             except (AgentSessionError, ValueError, OSError):
@@ -223,9 +281,25 @@ class Blamed:
                 data = f.read()
         except OSError:
             return None
+        import hashlib
+
         blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
         before = text_at(self.repo, head, path) if head else None
         return Change(named(path), blob, before or "", data.decode("utf-8", "surrogateescape"))
+
+
+def _blocks(group: gits.Group, source: _Source | _Unsettled) -> Iterator[Block]:
+    """The lines of a group, cut where the verdict on them changes."""
+    count = len(group.texts)
+    marks = source.marks(group.before, count)
+    cuts = [n for n in range(1, count) if marks[n] is not marks[n - 1] and marks[n] != marks[n - 1]]
+    for first, end in zip([0, *cuts], [*cuts, count], strict=True):
+        kind, who, asked = source.verdict(group.before + first)
+        who = who or _NOBODY
+        text = group.texts[first][1:].decode("utf-8", "replace")
+        place = (group.number + first, text, group.commit, group.path, group.before + first)
+        told = (kind, who.session, who.agent, asked, who.present, group.commit != gits.ZERO, source.author, source.at)
+        yield Block(BlamedLine._make(place + told), group.heads[first:end], group.texts[first:end])
 
 
 def named(path: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from git_agent_session import journal, live
 from git_agent_session.agents import attribution
 from git_agent_session.agents.attribution import Record
-from git_agent_session.errors import AgentSessionError
+from git_agent_session.errors import AgentSessionError, StorageError
 from git_agent_session.git import notes
 from git_agent_session.git.repository import SESSIONS
 from git_agent_session.ids import is_session_id
@@ -25,8 +25,15 @@ from git_agent_session.store import links
 from git_agent_session.store.links import Noted
 from git_agent_session.store.reader import Reader
 
+# done, all
+Progress = Callable[[int, int], None]
+
+# sessions for which it does not pay to load SQLite
+FEW = 4
+
 FOLDER = "answers"
-VERSION = 1
+# to be raised when `attribution` finds other things in the same events
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class Attribution:
         self.reader = reader
         self.repo = reader.repo
         self.broken: list[AgentSessionError] = []
-        self._root = notes.tree_at(reader.repo, reader.repo.tip(notes.REF))
+        self._notes: dict[str, str] = {}
         self._authors: dict[str, tuple[Author, ...]] = {}
         self._present: dict[str, bool] = {}
         self._records: dict[str, dict[str, Record]] = {}
@@ -68,10 +75,9 @@ class Attribution:
     def authors(self, commit: str) -> tuple[Author, ...]:
         """The sessions of a commit, the primary one first; none for a person's."""
         if commit not in self._authors:
-            try:
-                found = {n.session_id: n for n in links.parse(notes.text_in(self._root, commit))}
-            except notes.TooLarge:
-                found = {}
+            if commit not in self._notes:
+                self._notes.update(notes.on(self.repo, [commit]))
+            found = {n.session_id: n for n in links.parse(self._notes.get(commit, ""))}
             for session_id in self._waiting.get(commit, ()):
                 found.setdefault(session_id, Noted(session_id, self.agent(session_id), not found))
             rows = (Author(i, n.agent, n.primary, self.is_here(i)) for i, n in found.items())
@@ -94,20 +100,55 @@ class Attribution:
 
     # -- lines
 
-    def prepare(self, commits: Iterable[str]) -> None:
-        """Find out about all `commits` together: afterwards `record` costs nothing for them."""
+    def prepare(self, commits: Iterable[str], progress: Progress | None = None) -> None:
+        """Find out about all `commits` together: afterwards `record` costs nothing for them.
+
+        `progress` is called with how many of their sessions are read, and how many there are.
+        """
+        commits = list(commits)
+        self.look_at(commits)
         wanted: dict[str, list[str]] = {}
         for commit in commits:
             for author in self.authors(commit):
-                if author.present and commit not in self.kept(author.session):
+                if author.present:
                     wanted.setdefault(author.session, []).append(commit)
-        for session_id, missing in wanted.items():
-            try:
-                self._records[session_id].update(self._found_out(session_id, missing))
-            except (AgentSessionError, ValueError, TypeError, OSError, RecursionError) as e:
-                said = f"the lines of session {session_id[:8]} are unknown: {e}"
-                self.broken.append(e if isinstance(e, AgentSessionError) else AgentSessionError(said))
-                self._records[session_id].update({c: Record(c) for c in missing})
+        if len(wanted) > FEW:
+            self.load(wanted)
+        for done, (session_id, own) in enumerate(wanted.items()):
+            if progress is not None:
+                progress(done, len(wanted))
+            if missing := [c for c in own if c not in self.kept(session_id)]:
+                self._learn(session_id, missing)
+        if progress is not None and wanted:
+            progress(len(wanted), len(wanted))
+
+    def _learn(self, session_id: str, commits: Collection[str]) -> None:
+        """Find out about commits of a session of which it holds no record."""
+        try:
+            self._records[session_id].update(self._found_out(session_id, commits))
+        except (AgentSessionError, ValueError, TypeError, OSError, RecursionError) as e:
+            said = f"the lines of session {session_id[:8]} are unknown: {e}"
+            self._report(e if isinstance(e, AgentSessionError) else AgentSessionError(said))
+            self._records[session_id].update({c: Record(c) for c in commits})
+
+    def look_at(self, commits: Collection[str]) -> None:
+        """Read the notes on commits, those together that nobody has looked at yet."""
+        self._notes.update(notes.on(self.repo, [c for c in commits if c not in self._notes]))
+
+    def load(self, sessions: Iterable[str], path: str = "") -> None:
+        """Read what sessions hold, of those of which an index has it: their chains need not be gone through.
+
+        The verdicts on the lines of `path` are made at once.
+        """
+        from git_agent_session import index
+
+        late = {i: tip for i in sessions if i not in self._records and (tip := self.repo.tip(SESSIONS + i))}
+        # there need be no index
+        with contextlib.suppress(StorageError):
+            for session_id, rows in index.open(self.reader).committed(late, attribution.KIND).items():
+                self._records[session_id] = attribution.recorded(rows)
+                for record in self._records[session_id].values() if path else ():
+                    record.files.get(path)
 
     def record(self, session_id: str, commit: str) -> Record:
         """What is known of the lines of a commit of a session that is here."""
@@ -122,8 +163,12 @@ class Attribution:
             try:
                 self._records[session_id] = attribution.kept(self.reader, session_id)
             except AgentSessionError as e:
-                self.broken.append(e)
+                self._report(e)
         return self._records[session_id]
+
+    def _report(self, error: AgentSessionError) -> None:
+        if all(error.message != e.message for e in self.broken):
+            self.broken.append(error)
 
     def _found_out(self, session_id: str, commits: Collection[str]) -> dict[str, Record]:
         tip = self.repo.tip(SESSIONS + session_id)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from git_agent_session.errors import UsageError
 
 
-class Options(NamedTuple):
+class Options:
     """`ranges` as for `-L`, `since` a date of git's, `revision` "" for the worktree."""
 
-    ranges: tuple[str, ...] = ()
-    ignore_whitespace: bool = False
-    since: str = ""
-    revision: str = ""
+    __slots__ = ("ignore_whitespace", "ranges", "revision", "since")
+
+    def __init__(
+        self, ranges: tuple[str, ...] = (), ignore_whitespace: bool = False, since: str = "", revision: str = ""
+    ) -> None:
+        self.ranges = ranges
+        self.ignore_whitespace = ignore_whitespace
+        self.since = since
+        self.revision = revision
 
     def arguments(self, path: str) -> list[str]:
         """As git takes them; raises UsageError for a revision that git would take for an option."""

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from git_agent_session import index
-from git_agent_session.errors import UsageError
-from git_agent_session.git.run import git
+from git_agent_session.errors import CommitNotFound, UsageError
+from git_agent_session.git.run import git, run
 from git_agent_session.ids import is_kind, is_object_id, is_timestamp
+from git_agent_session.index.derived import Index
 from git_agent_session.index.refresh import Progress
 from git_agent_session.index.search import Hit, Where
 from git_agent_session.model import STATUSES, Session
@@ -27,7 +28,11 @@ from git_agent_session.store.reader import Reader
 # how a date is read: the name of the filter and what was typed -> RFC 3339
 Moment = Callable[[str, str], str]
 
-FILTERS = ("agent", "file", "since", "until", "tag", "commit", "user", "status", "project", "session", "kind")
+FILTERS = (
+    *("agent", "file", "since", "until", "tag", "commit", "branch", "user", "status", "project", "session", "kind"),
+)
+# what a query of filters alone finds, where it does not say which kinds
+SAID = ("message",)
 # characters of a query
 MAX_QUERY = 4000
 
@@ -78,6 +83,7 @@ _EXAMPLES = {
     "until": "2026-01-31",
     "tag": "api",
     "commit": "HEAD",
+    "branch": "topic",
     "user": "ada",
     "status": "completed",
     "project": "web",
@@ -97,19 +103,44 @@ def search(
 ) -> list[Hit]:
     """The events that fit `query`, the best first; `filters` has more of FILTERS, which win over the query's own.
 
-    The index is brought up to date first, `progress` as for `Index.refresh`. `moment` reads the dates of `since` and
-    `until`; without it they must be RFC 3339. Raises UsageError for a query that cannot be, CommitNotFound,
-    SessionNotFound, StorageError.
+    Filters without a word find what was said in the sessions that fit, or the events of the kinds that are named, the
+    youngest first. The index is brought up to date first, `progress` as for `Index.refresh`. `moment` reads the dates
+    of `since` and `until`; without it they must be RFC 3339. Raises UsageError for a query that cannot be,
+    CommitNotFound, SessionNotFound, StorageError.
     """
     asked = parse(query)
-    where = _where(store, {**asked.filters, **(filters or {})}, asked.without, moment or _exact)
-    if not any(c.isalnum() for c in asked.words):
-        raise UsageError(
-            "there is no word to search for", hint="give words; `search --files PATH` asks for a file alone"
-        )
+    named = {**asked.filters, **(filters or {})}
+    where = _where(store, named, asked.without, moment or _exact)
+    wordless = not any(c.isalnum() for c in asked.words)
+    if wordless and (asked.words or not named):
+        raise UsageError("there is no word to search for", hint="give words, or filters such as agent:codex")
     found = index.open(store)
     found.refresh(progress)
+    if "branch" in named:
+        where = replace(where, among=_on(store, found, named["branch"]))
+    if wordless:
+        return found.youngest(where if where.kinds else replace(where, kinds=SAID), limit=limit)
     return found.search(asked.words, where, limit=limit)
+
+
+def _on(store: Reader, found: Index, branch: str) -> list[str]:
+    """The sessions with a commit that a branch reaches, or a range such as `main..topic` holds."""
+    git_dir = store.repo.location.git_dir
+    args = ("rev-list", "--end-of-options", branch.replace("\0", " "), "--")
+    done = run(*args, cwd=git_dir, env={"GIT_DIR": git_dir}, check=False)
+    if done.returncode:
+        raise CommitNotFound(f"no branch is named {branch[:60]!r}", hint="see `git branch --all`")
+    reached = set(done.stdout.decode("ascii", "replace").split())
+    links = found.query("SELECT session, commit_id FROM commits")
+    return sorted({session for session, commit in links if commit in reached})
+
+
+def nothing(query: str) -> str:
+    """What to say of a query that nothing fits."""
+    for match in _PART.finditer(query):
+        if match[1] and match[1] not in FILTERS:
+            return f"nothing has all of that; {match[1][:20]}: is no filter: these are {', '.join(FILTERS)}"
+    return "nothing has all of that; fewer words find more"
 
 
 def touching(
@@ -155,7 +186,7 @@ def _where(store: Reader, filters: Mapping[str, str], without: Sequence[str], mo
             values["statuses"] = _statuses(value)
         elif name == "kind":
             values["kinds"] = _kinds(value)
-        else:
+        elif name != "branch":
             raise UsageError(f"{name[:60]!r} is no filter", hint=f"use {', '.join(FILTERS)}")
     return Where(**values)
 

@@ -31,7 +31,19 @@ TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tok
 SUCCESS = "completed"
 
 _SUMMED = ("events", "messages", "tools", "commits", "errors", *TOKENS)
-_COLUMNS = ("id", "status", "agent", "model", "user", "started_at", "duration_ms", *_SUMMED, "cost_usd")
+_COLUMNS = (
+    "id",
+    "status",
+    "agent",
+    "model",
+    "user",
+    "started_at",
+    "duration_ms",
+    *_SUMMED,
+    "cost_usd",
+    "goal",
+    "title",
+)
 
 
 @dataclass(slots=True)
@@ -104,18 +116,25 @@ RATES = ("success_rate", "resume_rate", "resume_success_rate", "error_rate")
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The total and, where it was asked for, the groups by name, the one with most sessions first (weeks: by time)."""
+    """The total and, where it was asked for, the groups by name, the one with most sessions first (weeks: by time).
+
+    `about` has the goals of the groups that are sessions.
+    """
 
     by: str
     total: Row
     groups: Mapping[str, Row]
+    about: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> Doc:
         """As `--json` prints it."""
         found: Doc = {"total": self.total.to_dict()}
         if self.by:
             found["by"] = self.by
-            found["groups"] = [{"name": name, **row.to_dict()} for name, row in self.groups.items()]
+            about = {name: {"about": text} for name, text in self.about.items() if text}
+            found["groups"] = [
+                {"name": name, **about.get(name, {}), **row.to_dict()} for name, row in self.groups.items()
+            ]
         return found
 
 
@@ -148,20 +167,28 @@ def of_many(
     progress: Progress | None = None,
     blaming: Progress | None = None,
 ) -> Stats:
-    """As `stats`, for several repositories together."""
+    """As `stats`, for several repositories together. A session that several of them have counts once."""
     if by and by not in BY:
         raise UsageError(f"{by[:60]!r} is nothing to count by", hint=f"use {', '.join(BY)}")
-    total, groups = Row(), dict[str, Row]()
-    for store in stores:
+    total, groups, about = Row(), dict[str, Row](), dict[str, str]()
+    seen: set[str] = set()
+    for store, name in zip(stores, names_of([_path(store) for store in stores]), strict=True):
         found = index.open(store)
         found.refresh(progress)
-        own = _Repository(store, found, since, until)
+        own = _Repository(found, name, since, until)
         if alive:
             own.lines = lines_alive.of_sessions(store, found, blaming)
-        _add(own, by, total, groups)
+        _add(own, by, total, groups, seen)
+        if by == "session":
+            about |= {s["id"]: s["goal"] or s["title"] for s in own.sessions}
     for row in (total, *groups.values()):
         row.durations.sort()
-    return Stats(by, total, dict(sorted(groups.items(), key=_by_week if by == "week" else _by_size)))
+    return Stats(by, total, dict(sorted(groups.items(), key=_by_week if by == "week" else _by_size)), about)
+
+
+def _path(store: Reader) -> str:
+    location = store.repo.location
+    return location.worktree or location.common_dir
 
 
 def _by_week(item: tuple[str, Row]) -> Any:
@@ -175,9 +202,8 @@ def _by_size(item: tuple[str, Row]) -> Any:
 class _Repository:
     """What one repository's index has of the sessions in question."""
 
-    def __init__(self, store: Reader, found: Index, since: str, until: str) -> None:
-        location = store.repo.location
-        self.name = name_of(location.worktree or location.common_dir)
+    def __init__(self, found: Index, name: str, since: str, until: str) -> None:
+        self.name = name
         conditions = [("started_at >= ?", since), ("started_at <= ?", until)]
         given = [(c, v) for c, v in conditions if v]
         where = f" WHERE {' AND '.join(c for c, _ in given)}" if given else ""
@@ -202,11 +228,14 @@ class _Repository:
         return [session[key] or "unknown"]
 
 
-def _add(repository: _Repository, by: str, total: Row, groups: dict[str, Row]) -> None:
+def _add(repository: _Repository, by: str, total: Row, groups: dict[str, Row], seen: set[str]) -> None:
+    """Count a repository's sessions; one that is in `seen`, and goes in there, only in the row of the repository."""
     rows: dict[str, list[Row]] = {}
     for session in repository.sessions:
-        own = [total]
-        if by:
+        known = session["id"] in seen
+        seen.add(session["id"])
+        own = [] if known else [total]
+        if by == "repository" or (by and not known):
             own += [groups.setdefault(name, Row()) for name in repository.names(session, by)]
         rows[session["id"]] = own
         for row in own:
@@ -242,10 +271,16 @@ def week_of(at: str) -> str:
     return f"{year}-W{week:02}"
 
 
-def name_of(path: str) -> str:
-    """How a repository is called: the last part of its path."""
-    parts = [p for p in path.replace("\\", "/").split("/") if p and p != ".git"]
-    return parts[-1] if parts else path
+def names_of(paths: Sequence[str]) -> list[str]:
+    """How repositories are called: the last part of the path, and as many before it as tell one from the others."""
+    parts = [[p for p in path.replace("\\", "/").split("/") if p and p != ".git"] or [path] for path in paths]
+    found = []
+    for own in parts:
+        depth = 1
+        while depth < len(own) and sum(other[-depth:] == own[-depth:] for other in parts) > 1:
+            depth += 1
+        found.append("/".join(own[-depth:]))
+    return found
 
 
 def _rate(part: int, whole: int) -> float | None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from git_agent_session.agents.authorship import KINDS
-from git_agent_session.agents.edits import is_prompt
+from git_agent_session.agents.authorship import KINDS, UNKNOWN
+from git_agent_session.agents.prompts import is_prompt
 from git_agent_session.answers.blame import Blamed, BlamedLine, blame
 from git_agent_session.answers.lines import Attribution
 from git_agent_session.answers.options import Options
@@ -40,8 +40,8 @@ class Said:
 class Behind:
     """A session behind a commit: how that is known, what led to it, and the session's commits around it.
 
-    `session.status` is `unknown` where the session is not in this repository. `lines` counts the lines of the commit by
-    who wrote them; empty where nothing is recorded.
+    `session.status` is `unknown` where the session is not in this repository. `lines` counts those lines of the commit
+    of which it is known who wrote them, by who it was.
     """
 
     session: Session
@@ -159,7 +159,7 @@ def _with_facts(sources: _Sources, answer: Answer) -> Answer:
         subject=str(facts.get("subject", "")),
         author=str(facts.get("author", "")),
         at=timestamp(at * 1_000_000_000) if isinstance(at, int) else "",
-        files=tuple(repo.changed_paths(answer.commit)[0]),
+        files=tuple(repo.paths(answer.commit)),
     )
 
 
@@ -204,10 +204,11 @@ class _Sources:
         if session.status == "unknown":
             return Behind(session, link)
         record = self.attribution.record(session.id, link.commit)
-        counts = dict.fromkeys(KINDS, 0)
+        counts = dict.fromkeys((kind for kind in KINDS if kind != UNKNOWN), 0)
         for lines in record.files.values():
             for line in lines.values():
-                counts[line.kind] += 1
+                if line.kind in counts:
+                    counts[line.kind] += 1
         asked, answered = self._said(session.id, prompt or record.prompt)
         before, after = self._around(session.id, link.commit)
         known = {kind: n for kind, n in counts.items() if n}

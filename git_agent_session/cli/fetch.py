@@ -6,7 +6,8 @@ import click
 
 from git_agent_session.cli.env import Env
 from git_agent_session.cli.params import pass_env
-from git_agent_session.cli.sync import deadline, remote_argument, show, talking_options, told
+from git_agent_session.cli.shown import told
+from git_agent_session.cli.sync import deadline, remote_argument, show, talking_options
 
 
 @click.command()

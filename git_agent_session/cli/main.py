@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -22,8 +22,11 @@ COMPLETE = "_GIT_AGENT_SESSION_COMPLETE"
 _MAX_LOG = 1024 * 1024
 
 
-def main(argv: Sequence[str], env: Env | None = None) -> int:
-    """Run `git agent-session ARGV` and return the exit status; nothing is raised."""
+def main(argv: Sequence[str], env: Env | None = None, action: Callable[[], int] | None = None) -> int:
+    """Run `git agent-session ARGV` and return the exit status; nothing is raised.
+
+    `action` stands in for the command, where somebody has already begun with it.
+    """
     if instruction := os.environ.get(COMPLETE):
         from git_agent_session.cli.completion import complete
 
@@ -35,22 +38,28 @@ def main(argv: Sequence[str], env: Env | None = None) -> int:
     env = env or Env()
     try:
         try:
-            return _run(list(argv), env)
+            return _run(list(argv), env, action)
         finally:
             env.err.flush()
             env.out.flush()
-    except BrokenPipeError:
-        _silence(env)
-        return 141
-    except KeyboardInterrupt:
+    except (AgentSessionError, OSError, KeyboardInterrupt) as e:
+        return ended(e, env, argv)
+
+
+def ended(error: AgentSessionError | OSError | KeyboardInterrupt, env: Env, argv: Sequence[str]) -> int:
+    """Say what ended a command; returns the exit status."""
+    if isinstance(error, KeyboardInterrupt):
         return 130
-    except (AgentSessionError, OSError) as e:
-        _silence(env)
-        return _said(env, argv, _as_storage(e, env) if isinstance(e, OSError) else e)
+    _silence(env)
+    if isinstance(error, BrokenPipeError):
+        return 141
+    return _said(env, argv, _as_storage(error, env) if isinstance(error, OSError) else error)
 
 
-def _run(argv: list[str], env: Env) -> int:
+def _run(argv: list[str], env: Env, action: Callable[[], int] | None) -> int:
     try:
+        if action is not None:
+            return action()
         status = program.main(argv, prog_name=PROGRAM, standalone_mode=False, obj=env)
         return status if isinstance(status, int) else 0
     except click.exceptions.Exit as e:

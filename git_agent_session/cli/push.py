@@ -6,6 +6,7 @@ import click
 
 from git_agent_session.cli.env import Env, refuse
 from git_agent_session.cli.params import TEXT, pass_env
+from git_agent_session.cli.shown import told
 from git_agent_session.cli.sync import (
     deadline,
     remote_argument,
@@ -13,7 +14,6 @@ from git_agent_session.cli.sync import (
     selection,
     show,
     talking_options,
-    told,
 )
 
 # seconds that a person has to answer the hook's question

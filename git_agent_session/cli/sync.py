@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from git_agent_session.cli.env import Env, refuse
 from git_agent_session.cli.params import TEXT, complete_id, json_option, pass_env
+from git_agent_session.cli.shown import shown, told
 
 if TYPE_CHECKING:
-    from git_agent_session.git.transport import Progress
     from git_agent_session.sync import Report, Selection
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -106,33 +105,7 @@ def deadline(seconds: float | None) -> float | None:
     return None if seconds is None else time.monotonic() + seconds
 
 
-@contextlib.contextmanager
-def told(env: Env, as_json: bool) -> Iterator[Progress | None]:
-    """What shows git's own progress: on a terminal, as it comes; nowhere else."""
-    if as_json or not env.err.isatty():
-        yield None
-        return
-
-    def show_progress(text: str) -> None:
-        env.err.write(text)
-        env.err.flush()
-
-    yield show_progress
-
-
 def show(env: Env, report: Report, as_json: bool) -> None:
     """Print what became of each ref; exit 1 where something is not through."""
-    from git_agent_session.sync import text
-
-    if as_json:
-        env.json(report.to_dict())
-    else:
-        for line in (*(f"warning: {w}" for w in report.warnings), *text.problems(report)):
-            env.say(line)
-        for line in report.errors:
-            env.say(f"error: {line}")
-        if not report.errors or any(r.moved for r in report.latest()):
-            for line in text.lines(report):
-                env.write(line)
-    if not report.ok:
-        raise click.exceptions.Exit(1)
+    if status := shown(env, report, as_json):
+        raise click.exceptions.Exit(status)

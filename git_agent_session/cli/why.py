@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
-
 import click
 
+from git_agent_session.cli.early import Call, asked, why_options
 from git_agent_session.cli.env import Env, refuse
 from git_agent_session.cli.params import json_option, pass_env
-
-_LINES = re.compile(r"(?P<path>.+?):(?P<first>[0-9]{1,9})(?:[,-](?P<last>[0-9]{1,9}))?", re.DOTALL)
-_ANSWERS = 5
 
 
 @click.command()
@@ -25,48 +20,36 @@ def command(env: Env, target: str, number: int | None, full: bool, as_json: bool
 
     That is its goal, the prompt that led to the change and the answer, how the session is known, and what else
     was changed with it. A file without a line is answered commit by commit, those with the most lines first."""
-    from git_agent_session.answers import why
-    from git_agent_session.cli.blame import remark_absent, run
+    call = _call(env, target, "json" if as_json else "", full)
+    if call is None:
+        from git_agent_session.answers import why
+        from git_agent_session.cli.answering import show_why
 
-    asked = _asked(env, target)
-    if asked is None:
-        found = [why.of_commit(env.store, target)]
-        broken = []
-    else:
-        path, lines = asked
-        blamed = run(env, path, lines)
-        found, broken = why.of_blamed(blamed, path), blamed.attribution.broken
-        if not lines:
-            found.sort(key=lambda a: -a.count)
-    shown = found if as_json and number is None else found[: number or _ANSWERS]
-    if as_json:
-        env.json([answer.to_dict() for answer in shown])
-    else:
-        from git_agent_session.cli.commits import subjects
-        from git_agent_session.report import answers
+        show_why(env, [why.of_commit(env.store, target)], number, as_json=as_json, full=full)
+        return
+    from git_agent_session.cli.blame import begun_for
 
-        env.lines(answers.why(env.view(paged=True), shown, subjects(env), full=full), paged=True)
-        remark_absent(env, {s.session.id for a in shown for s in a.sessions if not s.present})
-        if len(shown) < len(found):
-            env.say(f"{len(found) - len(shown)} more; -n {len(found)} shows all")
-    for error in broken:
-        env.warn(error.line())
+    begun = begun_for(env, call)
+    from git_agent_session.cli import answering
+
+    answering.why(env, call, begun, number)
 
 
-def _asked(env: Env, target: str) -> tuple[str, tuple[str, ...]] | None:
-    """The file and lines that a target names, None for a commit."""
+def _call(env: Env, target: str, form: str, full: bool) -> Call | None:
+    """What is asked of a file; None for a commit."""
     if not target or "\0" in target:
         refuse("no file and no commit is named", "give FILE:LINE, FILE or a commit")
-    if os.path.lexists(os.path.join(env.start or os.getcwd(), target)):
-        return target, ()
-    match = _LINES.fullmatch(target)
-    if match is not None:
-        first, last = int(match["first"]), int(match["last"] or match["first"])
-        if first < 1 or last < first:
-            refuse(
-                f"{match['first']},{match['last'] or match['first']} are no lines", "count from 1, the first line first"
-            )
-        return match["path"], (f"{first},{last}",)
+    found = asked(target, env.start)
+    if found is None:
+        return _other(env, target, form, full)
+    path, lines = found
+    if lines and not 0 < lines[0] <= lines[1]:
+        refuse(f"{lines[0]},{lines[1]} are no lines", "count from 1, the first line first")
+    return Call(path, why_options(lines), form, full=full)
+
+
+def _other(env: Env, target: str, form: str, full: bool) -> Call | None:
+    """The same of what is no file that is here."""
     from git_agent_session.errors import CommitNotFound
 
     try:
@@ -74,5 +57,6 @@ def _asked(env: Env, target: str) -> tuple[str, tuple[str, ...]] | None:
         return None
     except CommitNotFound as e:
         if "/" in target or "." in target:
-            return target, ()  # git says whether it was a file once
+            # git says whether it was a file once
+            return Call(target, why_options(None), form, full=full)
         raise CommitNotFound(f"{e.message}, and no file", hint="give FILE:LINE, FILE or a commit") from e

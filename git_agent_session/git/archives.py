@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -120,10 +120,11 @@ def index_text(index: Mapping[str, Tip]) -> bytes:
     return "".join(["schema = 1\n\n[sessions]\n", *(f'{i} = "{index[i]}"\n' for i in sorted(index))]).encode()
 
 
-def held(repo: Repository, tip: Tip) -> set[Tip]:
+def held(repo: Repository, tip: Tip, named: Collection[Tip] = ()) -> set[Tip]:
     """The tips that an archive keeps from git's collecting: the parents of its commits that are no archives themselves.
 
-    An index that somebody else has written may name others too. Raises ValueError where a commit is damaged.
+    An index that somebody else has written may name others too. Those in `named`, a set, are taken for sessions without
+    a look. Raises ValueError where a commit is damaged.
     """
     found: set[Tip] = set()
     waiting, seen = [tip], {tip}
@@ -132,7 +133,9 @@ def held(repo: Repository, tip: Tip) -> set[Tip]:
             if parent in seen:
                 continue
             seen.add(parent)
-            if INDEX in repo.commit_at(parent).tree:
+            if parent in named:
+                found.add(parent)
+            elif INDEX in repo.commit_at(parent).tree:
                 waiting.append(parent)
             else:
                 found.add(parent)

@@ -1,119 +1,87 @@
 """git's own blame, read as it comes: git finds the commit of each line, at its own speed and by its own rules.
 
-The format is that of `git blame --porcelain` (git-blame(1), THE PORCELAIN FORMAT). The process is started at once and
-read later, so that a caller does its own work meanwhile.
+The format is that of `git blame --porcelain` (git-blame(1), THE PORCELAIN FORMAT). `running.blame` starts the process,
+so that a caller does its own work, and its imports, meanwhile.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Self
 
 from git_agent_session.errors import GitError
 from git_agent_session.git.discover import Location
-from git_agent_session.git.run import clean_env
+from git_agent_session.git.running import Running
 
 # the commit of lines that are in none yet
 ZERO = "0000000000000000000000000000000000000000"
 
 
-class Line(NamedTuple):
-    """A line: its commit, its numbers in that commit's file and in this one, and its text without the line end.
+class Group(NamedTuple):
+    """Lines that follow each other, here as in their commit's file: `before` and `number` are the first one's numbers.
 
-    `head` is what git wrote before the text, without the last line end.
+    `path` is the file's in the commit. For each line `heads` has what git wrote before its text, without the last line
+    end, and `texts` the text without the line end, behind git's tab.
     """
 
     commit: str
+    path: str
     before: int
     number: int
-    text: bytes
-    head: bytes
+    heads: list[bytes]
+    texts: list[bytes]
 
 
 class Blame:
-    """A running `git blame`. Iterate once over its lines; `heads` has what git says of each commit, filled meanwhile.
+    """A running `git blame`. Iterate once over it; `heads` has what git says of each commit, filled meanwhile.
 
     `heads` is by commit, the keys are git's (`author`, `author-time`, `filename` …); a `boundary` has "". Raises
     GitError at the end where git fails.
     """
 
-    def __init__(self, location: Location, cwd: str, arguments: Sequence[str]) -> None:
+    def __init__(self, running: Running) -> None:
         self.heads: dict[str, dict[str, str]] = {}
         self.filenames: dict[str, str] = {}
-        place = {"GIT_DIR": location.git_dir, "GIT_OPTIONAL_LOCKS": "0"}
-        if location.git_dir != location.common_dir:
-            place["GIT_COMMON_DIR"] = location.common_dir
-        if location.worktree:
-            place["GIT_WORK_TREE"] = location.worktree
-        try:
-            self._process = subprocess.Popen(
-                ["git", "blame", "--porcelain", *arguments],
-                cwd=cwd,
-                env=clean_env(place),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=1 << 18,
-            )
-        except OSError as e:
-            raise GitError("the git command is not on PATH", hint="install git 2.30 or newer") from e
+        self._running = running
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the process, whatever it is at."""
-        with contextlib.suppress(OSError):
-            self._process.kill()
-        self._finish()
+        self._running.close()
 
     @property
     def ready(self) -> bool:
         """True once git has written something, which it does when it has found all; never where that cannot be told."""
-        import select
+        return self._running.ready
 
-        assert self._process.stdout is not None
-        try:
-            return bool(select.select([self._process.stdout], [], [], 0)[0])
-        except (OSError, ValueError):
-            return False  # Windows knows this of sockets alone
-
-    def _finish(self) -> int:
-        assert self._process.stdout is not None and self._process.stderr is not None
-        self._process.stdout.close()
-        if not self._process.stderr.closed:
-            # a few lines at most, which a pipe holds while nobody reads
-            self._error = self._process.stderr.read(64 * 1024).decode("utf-8", "replace").strip()
-            self._process.stderr.close()
-        return self._process.wait()
-
-    def __iter__(self) -> Iterator[tuple[Line, str]]:
-        """The lines in their order, each with the path that its commit's file had."""
-        assert self._process.stdout is not None
+    def __iter__(self) -> Iterator[Group]:
+        """The lines in their order, those together that git tells of together."""
         # git writes when it has found all of them: there is nothing to be had from reading line by line
-        rows = self._process.stdout.read().split(b"\n")
-        status = self._finish()
-        if status != 0:
-            raise _error(self._error, status)
+        rows = self._read().split(b"\n")
         n, end = 0, len(rows) - 1
         while n < end:
-            head = rows[n]
-            words = head.split(b" ", 3)
-            commit, first = words[0].decode("ascii"), n
+            words = rows[n].split(b" ")
+            commit, first, count = words[0].decode("ascii"), n, int(words[3])
             n += 1
             while rows[n][:1] != b"\t":
                 self._head(commit, rows[n])
                 n += 1
-            if n > first + 1:
-                head = b"\n".join(rows[first:n])
-            yield Line(commit, int(words[1]), int(words[2]), rows[n][1:], head), self.filenames[commit]
-            n += 1
+            after = n + 2 * count - 1
+            heads = [b"\n".join(rows[first:n]), *rows[n + 1 : after : 2]]
+            yield Group(commit, self.filenames[commit], int(words[1]), int(words[2]), heads, rows[n:after:2])
+            n = after
+
+    def _read(self) -> bytes:
+        """All that git writes; raises GitError where it fails."""
+        found = self._running.stdout.read()
+        # a few lines at most, which a pipe holds while nobody reads
+        said = self._running.stderr.read(64 * 1024).decode("utf-8", "replace").strip()
+        status = self._running.wait()
+        if status != 0:
+            raise _error(said, status)
+        return found
 
     def _head(self, commit: str, raw: bytes) -> None:
         key, _, value = raw.decode("utf-8", "surrogateescape").partition(" ")

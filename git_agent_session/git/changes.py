@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pygit2
-
 from git_agent_session.git.repository import Repository, Tip
 
 if TYPE_CHECKING:
+    import pygit2
     from pygit2 import Commit, Diff
+else:
+    from git_agent_session.git.lazily import pygit2
 
 # bytes of a file; of a larger one no lines are looked at
 LARGEST = 4 * 1024 * 1024

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pygit2
 
 from git_agent_session.errors import StorageError
-from git_agent_session.git import repository
+from git_agent_session.git import packing, repository
 from git_agent_session.git.repository import FILE_MODE, Files, Repository, Tip, one_line
 from git_agent_session.git.run import git, run
 
@@ -23,6 +23,9 @@ MAX_TREE = 4 * 1024 * 1024
 MAX_COMMIT = 1024 * 1024
 
 _NAME, _MAIL = "git agent-session", "agent-session@git.invalid"
+
+# refs for which it pays to write packed-refs anew
+MANY = 100
 
 Move = tuple[str, Tip, Tip | None]
 
@@ -153,6 +156,26 @@ def move_refs(repo: Repository, moves: Sequence[Move], reason: str) -> bool:
     return done.returncode == 0
 
 
+def make_refs(repo: Repository, refs: Mapping[str, Tip], *, over: bool = False) -> set[str]:
+    """Make many refs (name -> a commit's id) that are not there yet, at once; returns the names of those that stand.
+
+    With `over` one that is there may be moved. What is left is for `move_refs` or `Repository.swap` to do.
+    """
+    try:
+        return packing.add(repo.location.common_dir, refs, over=over) if packing.fits(repo) else set()
+    except OSError:
+        return set()
+
+
+def are_commits(repo: Repository, tips: Iterable[Tip]) -> bool:
+    """Whether all of these are commits that are here."""
+    header = repo.raw.odb.read_header
+    try:
+        return all(int(header(pygit2.Oid(hex=tip))[0]) == pygit2.GIT_OBJECT_COMMIT for tip in tips)
+    except (pygit2.GitError, KeyError, ValueError):
+        return False
+
+
 def new_objects(repo: Repository, new: Tip, old: Tip | None) -> dict[str, tuple[str, str]]:
     """What differs between the trees of two commits (None: an empty one): path -> (blob before, blob after), or ""
     where there is none. Paths that are no ASCII come out changed.
@@ -179,6 +202,7 @@ def break_stale_locks(repo: Repository, *prefixes: str) -> None:
 
     Only locks of half a minute are broken: a ref is locked for milliseconds.
     """
+    packing.clear(repo.location.common_dir)
     for prefix in prefixes:
         top = os.path.join(repo.location.common_dir, *prefix.rstrip("/").split("/"))
         for folder, _, names in os.walk(top):
@@ -203,9 +227,11 @@ def _unwritable(error: Exception) -> StorageError:
     )
 
 
-def remember(repo: Repository, tips: Mapping[str, Tip]) -> None:
-    """Set tracking refs (name -> tip), which are a cache: whatever they were, and never mind where it fails."""
+def remember(repo: Repository, tips: Mapping[str, Tip]) -> bool:
+    """Set tracking refs (name -> tip), which are a cache: whatever they were; False where not all could be."""
     lines = "".join(f"update {ref}\0{tip}\0\0" for ref, tip in tips.items())
-    if lines:
-        env = {"GIT_DIR": repo.location.git_dir}
-        run("update-ref", "-z", "--stdin", cwd=repo.location.git_dir, env=env, input=lines.encode(), check=False)
+    if not lines:
+        return True
+    env = {"GIT_DIR": repo.location.git_dir}
+    done = run("update-ref", "-z", "--stdin", cwd=repo.location.git_dir, env=env, input=lines.encode(), check=False)
+    return done.returncode == 0

@@ -6,18 +6,20 @@ the ref's compare-and-swap refuses, and the caller tries again with what stands 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-import pygit2
-
 from git_agent_session.errors import StorageError
+from git_agent_session.git.ref_files import NOTES
 from git_agent_session.git.repository import FILE_MODE, TREE_MODE, Repository, one_line
 
 if TYPE_CHECKING:
+    import pygit2
     from pygit2 import Tree, TreeBuilder
+else:
+    from git_agent_session.git.lazily import pygit2
 
-REF = "refs/notes/agent-sessions"
+REF = NOTES
 MAX_NOTE = 1024 * 1024
 
 Change = Callable[[str], str]
@@ -29,10 +31,23 @@ class TooLarge(ValueError):
 
 def read(repo: Repository, commit: str) -> str:
     """The note on `commit`, whatever the fan-out; "" if there is none, or one that is no text of a sane size."""
+    return on(repo, [commit]).get(commit, "")
+
+
+def on(repo: Repository, commits: Collection[str]) -> dict[str, str]:
+    """The notes on these commits, as `read` gives them, for many at once. Raises StorageError."""
+    tip = repo.tip(REF)
+    if tip is None:
+        return {}
     try:
-        return text_in(tree_at(repo, repo.tip(REF)), commit)
-    except TooLarge:
-        return ""
+        found = repo.texts(tip, [path for commit in commits for path in _forms(commit)], MAX_NOTE)
+    except ValueError as e:
+        raise StorageError(f"{REF} cannot be read: {e}", hint=f"look at it with `git cat-file -t {REF}`") from e
+    texts: dict[str, str] = {}
+    for commit in commits:
+        parts = [found[path] for path in _forms(commit) if path in found]
+        texts[commit] = _joined([part for part in parts if part is not None]) if None not in parts else ""
+    return texts
 
 
 def update(repo: Repository, changes: Mapping[str, Change], reason: str) -> None:
@@ -79,21 +94,24 @@ def text_in(root: Tree | None, commit: str) -> str:
     """The note on `commit` in a tree of notes, whatever the fan-out; "" for none. Raises TooLarge."""
     if root is None:
         return ""
-    texts = []
-    for path in _paths(root, commit):
-        blob = root[path]
-        if isinstance(blob, pygit2.Blob):
+    parts = []
+    for path in _forms(commit):
+        if path in root and isinstance(blob := root[path], pygit2.Blob):
             if blob.size > MAX_NOTE:
                 raise TooLarge(commit)
-            # others may write what is not UTF-8; it must come out again as it went in
-            texts.append(blob.data.decode("utf-8", "surrogateescape").strip("\n"))
+            parts.append(blob.data)
+    return _joined(parts)
+
+
+def _joined(parts: Iterable[bytes]) -> str:
+    # others may write what is not UTF-8; it must come out again as it went in
+    texts = (part.decode("utf-8", "surrogateescape").strip("\n") for part in parts)
     return "\n".join(t for t in texts if t)
 
 
-def _paths(tree: Tree, commit: str) -> list[str]:
-    """Where the tree holds `commit`: flat, or below one or two folders of two digits (git uses all)."""
-    paths = (commit, f"{commit[:2]}/{commit[2:]}", f"{commit[:2]}/{commit[2:4]}/{commit[4:]}")
-    return [p for p in paths if p in tree]
+def _forms(commit: str) -> tuple[str, ...]:
+    """Where a tree of notes may hold `commit`: flat, or below one or two folders of two digits (git uses all)."""
+    return commit, f"{commit[:2]}/{commit[2:]}", f"{commit[:2]}/{commit[2:4]}/{commit[4:]}"
 
 
 def edited(repo: Repository, root: Tree | None, edits: Mapping[str, str]) -> pygit2.Oid:

@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-import pygit2
-from pygit2.enums import ObjectType
-
-from git_agent_session.errors import CommitNotFound, NotARepository, StorageError, UnsupportedRepository
+from git_agent_session.errors import CommitNotFound, NotARepository, StorageError
 from git_agent_session.git.archives import Archives
-from git_agent_session.git.discover import SUPPORTED, Location, discover, foreign_format
+from git_agent_session.git.discover import Location, discover
+from git_agent_session.git.opening import one_line as one_line
+from git_agent_session.git.opening import opened as opened
+from git_agent_session.git.ref_files import SESSIONS as SESSIONS
 from git_agent_session.ids import is_session_id
 
 if TYPE_CHECKING:
+    import pygit2
     from pygit2 import Commit, Oid
-
-SESSIONS = "refs/agent-sessions/"
+else:
+    from git_agent_session.git.lazily import pygit2
 
 # a ref's lock is held for milliseconds; one that is older than this was left by a process that died
 STALE_LOCK_SECONDS = 30.0
@@ -56,7 +56,7 @@ class Repository:
     def __init__(self, location: Location, env: Mapping[str, str] | None = None) -> None:
         self.location = location
         self._env = env or {}
-        self.raw = _open(location)
+        self.raw = opened(location)
         self.archives = Archives(self)
         self._identity: tuple[str, str] | None = None
 
@@ -142,6 +142,8 @@ class Repository:
             raise StorageError(
                 f"cannot lock {ref}: {lock} exists", hint="if no git process is running, remove that file"
             ) from error
+        import random
+
         time.sleep(0.001 + random.random() * 0.01)
 
     # -- objects
@@ -192,6 +194,36 @@ class Repository:
                     found[name] = entry.data
         return found
 
+    def texts(self, tip: Tip, names: Collection[str], limit: int) -> dict[str, bytes | None]:
+        """The files among `names` that there are, of which there may be many; None for one larger than `limit` bytes.
+
+        Raises ValueError for objects that are damaged or not there.
+        """
+        found: dict[str, bytes | None] = {}
+        with _readable():
+            root = self.commit_at(tip).tree
+            # libgit2 keeps no large tree, and would read a folder of many notes for each
+            folders: dict[str, object] = {"": root}
+            for name in names:
+                folder, _, file = name.partition("/") if "/" in name else ("", "", name)
+                if folder not in folders and folder in root:
+                    folders[folder] = root[folder]
+                tree = folders.get(folder)
+                if isinstance(tree, pygit2.Tree) and file in tree and isinstance(entry := tree[file], pygit2.Blob):
+                    found[name] = entry.data if entry.size <= limit else None
+        return found
+
+    def names(self, tip: Tip, folder: str) -> list[str]:
+        """The names in a folder of the batch `tip`; none where it has no such folder.
+
+        Raises ValueError for objects that are damaged or not there.
+        """
+        with _readable():
+            tree = self.commit_at(tip).tree
+            if folder in tree and isinstance(held := tree[folder], pygit2.Tree):
+                return [entry.name or "" for entry in held]
+        return []
+
     def chain(self, tip: Tip, *, until: Tip | None = None) -> Iterator[Tip]:
         """The batches reachable from `tip`, children before their parents, without `until` and what it reaches.
 
@@ -226,6 +258,8 @@ class Repository:
 
     def resolve(self, revision: str) -> Tip:
         """The full id of the commit that `revision` names (gitrevisions(7)); raises CommitNotFound."""
+        from pygit2.enums import ObjectType
+
         try:
             return str(self.raw.revparse_single(revision).peel(ObjectType.COMMIT).id)
         except (KeyError, ValueError, pygit2.GitError) as e:
@@ -274,6 +308,10 @@ class Repository:
         except (pygit2.GitError, KeyError, ValueError, UnicodeError):
             return [], ""
         return paths[:most], patch_id
+
+    def paths(self, commit: Tip, *, most: int = 500) -> list[str]:
+        """The paths of `changed_paths` alone."""
+        return self.changed_paths(commit, most=most)[0]
 
     def blob_at(self, commit: Tip, path: str) -> str:
         """The id of what stands at `path` in a project commit, "" for nothing."""
@@ -331,30 +369,6 @@ def _readable() -> Iterator[None]:
         raise Damaged(f"a git object is damaged or not there: {one_line(e)}") from e
 
 
-def _top(location: Location) -> str:
-    """What git wants to be named in safe.directory, quoted for a shell where it must be."""
-    import shlex
-
-    return shlex.quote(os.path.abspath(location.worktree or location.git_dir))
-
-
-def _open(location: Location) -> pygit2.Repository:
-    try:
-        return pygit2.Repository(location.git_dir)
-    except (pygit2.GitError, KeyError, ValueError, OSError) as e:
-        reason = foreign_format(location.common_dir)
-        if reason:
-            raise UnsupportedRepository(
-                f"this repository uses {reason}, which libgit2 {pygit2.LIBGIT2_VERSION} cannot open", hint=SUPPORTED
-            ) from e
-        if "own" in str(e):
-            raise UnsupportedRepository(
-                f"git refuses this repository: {one_line(e)}",
-                hint=f"if you trust it: git config --global --add safe.directory {_top(location)}",
-            ) from e
-        raise NotARepository(f"cannot open the repository {location.git_dir}: {one_line(e)}") from e
-
-
 def _break_stale(lock: str) -> bool:
     """Remove the lock file of a dead process; True when the caller should try again at once."""
     try:
@@ -370,8 +384,3 @@ def _break_stale(lock: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def one_line(error: Exception) -> str:
-    """What libgit2 said, as one line."""
-    return " ".join(str(error).split())

@@ -12,36 +12,7 @@ import subprocess
 from collections.abc import Mapping
 
 from git_agent_session.errors import GitError
-
-# `git rev-parse --local-env-vars` of git 2.30 to 2.55, so that no process is needed to ask
-LOCAL_ENV = frozenset(
-    {
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-        "GIT_CONFIG",
-        "GIT_CONFIG_PARAMETERS",
-        "GIT_CONFIG_COUNT",
-        "GIT_OBJECT_DIRECTORY",
-        "GIT_DIR",
-        "GIT_WORK_TREE",
-        "GIT_IMPLICIT_WORK_TREE",
-        "GIT_GRAFT_FILE",
-        "GIT_INDEX_FILE",
-        "GIT_NO_REPLACE_OBJECTS",
-        "GIT_REPLACE_REF_BASE",
-        "GIT_PREFIX",
-        "GIT_SHALLOW_FILE",
-        "GIT_COMMON_DIR",
-        "GIT_INTERNAL_SUPER_PREFIX",
-    }
-)
-
-
-def clean_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment without what ties git to a repository, plus `extra`."""
-    env = {k: v for k, v in os.environ.items() if k not in LOCAL_ENV}
-    env["LC_ALL"] = "C"
-    env.update(extra or {})
-    return env
+from git_agent_session.git.environment import clean_env as clean_env
 
 
 def git(

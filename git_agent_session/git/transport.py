@@ -11,7 +11,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -44,26 +44,17 @@ def talk(
     *args: str,
     cwd: str,
     env: Mapping[str, str] | None = None,
+    input: bytes = b"",
     deadline: float | None = None,
     progress: Progress | None = None,
 ) -> Said:
     """Run `git ARGS` in `cwd` until it ends or `deadline` (time.monotonic) comes; `progress` is given what it says.
 
-    Raises GitError when there is no git.
+    `input` is its standard input. Raises GitError when there is no git.
     """
     mine = {k: v for k, v in os.environ.items() if k.startswith(_CONFIGURING)}
     given = clean_env({**mine, **(env or {})})
-    try:
-        process = subprocess.Popen(
-            ["git", *args],
-            cwd=cwd,
-            env=given,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-    except (FileNotFoundError, NotADirectoryError) as e:
-        raise GitError("the git command is not on PATH", hint="install git 2.30 or newer") from e
+    process = _started(args, cwd, given, input)
     kept, out = bytearray(), bytearray()
     assert process.stdout is not None and process.stderr is not None
     readers = [
@@ -84,7 +75,24 @@ def talk(
     for reader in readers:
         # a helper that git left behind may keep the pipe open
         reader.join(2.0 if late else 10.0)
-    return Said(process.returncode, out.decode("utf-8", "replace"), _lines(bytes(kept)), late)
+    return Said(process.returncode, out.decode("utf-8", "replace"), lines(bytes(kept)), late)
+
+
+def _started(args: Sequence[str], cwd: str, env: Mapping[str, str], input: bytes) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    with contextlib.ExitStack() as stack:
+        stdin: IO[bytes] | int = subprocess.DEVNULL
+        if input:
+            import tempfile
+
+            # a file: neither waits for the other
+            stdin = stack.enter_context(tempfile.TemporaryFile())
+            stdin.write(input)
+            stdin.seek(0)
+        try:
+            return subprocess.Popen(["git", *args], cwd=cwd, env=env, stdin=stdin, stdout=pipe, stderr=pipe)
+        except (FileNotFoundError, NotADirectoryError) as e:
+            raise GitError("the git command is not on PATH", hint="install git 2.30 or newer") from e
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -113,7 +121,7 @@ def harmless(text: str) -> str:
     return text.translate(_DROP)
 
 
-def _lines(data: bytes) -> tuple[str, ...]:
+def lines(data: bytes) -> tuple[str, ...]:
     """The lines of standard error as they stand at the end, progress overwritten by what came after it."""
     text = harmless(data.decode("utf-8", "replace"))
     shown = (line.rstrip("\r").rpartition("\r")[2].strip() for line in text.split("\n"))

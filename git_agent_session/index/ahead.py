@@ -1,14 +1,16 @@
-"""The rows of committed sessions, made from their chains; of many sessions another process makes them ahead.
+"""The rows of committed sessions, made from their chains; of many sessions other processes make them ahead.
 
-The first build of an index reads all that there is. Half of the time goes into TOML, half into SQLite: so a process of
-this same module reads and parses, and the one that asked writes. It is given lines of `id tip` and answers with a
-length and the rows of each session, in their order. What it leaves unanswered, because a session is broken, or it could
-not start or was killed, is read by the one that asked.
+The first build of an index reads all that there is. Three quarters of the time go into reading, the rest into SQLite:
+so processes of this same module read and parse, each its share of the sessions, and the one that asked writes. They
+are given lines of `id tip` and answer with a length and the rows of each session, in their order, whose events they
+number from 1 on. What they leave unanswered, because a session is broken, or one could not start or was killed, is
+read by the one that asked.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import marshal
 import os
 import subprocess
@@ -27,7 +29,9 @@ from git_agent_session.store.seen import LINKING, chain_events
 
 # sessions for which it pays to start a process
 SHARE = 500
-# bytes that it may be ahead
+# processes: more are faster than SQLite writes
+MOST = 4
+# bytes that one may be ahead
 _PIPE = 1024 * 1024
 # sessions that one repository is kept open for: libgit2 keeps what it has read
 _OPEN = 100
@@ -36,23 +40,23 @@ _LENGTH = 8
 _BOOT = """import sys
 sys.path.insert(0, sys.argv[1])
 from git_agent_session.index.ahead import main
-main(sys.argv[2], int(sys.argv[3]))"""
+main(sys.argv[2])"""
 _PACKAGES = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def whole(repo: Repository, session_id: str, tip: str, first: int) -> rows.Rows:
-    """All rows of a session that has nothing in the journal; its events are numbered from `first`.
+def whole(repo: Repository, session_id: str, tip: str) -> rows.Rows:
+    """All rows of a session that has nothing in the journal; its events are numbered from 1.
 
     Raises BrokenSession when its state or any of its events cannot be read.
     """
     session = State(read_state(repo, session_id, tip)).session()
     events = in_order(event for _, event in chain_events(repo, tip, session_id))
-    return rows_of(session_id, tip, session, events, first)
+    return rows_of(session_id, tip, session, events)
 
 
-def rows_of(session_id: str, tip: str, session: Session, events: Sequence[Event], first: int) -> rows.Rows:
+def rows_of(session_id: str, tip: str, session: Session, events: Sequence[Event]) -> rows.Rows:
     """The rows of a session and of all its events."""
-    made = rows.event_rows(session_id, events, first)
+    made = rows.event_rows(session_id, events, 1)
     linking = [e for e in events if e.kind in LINKING]
     linked = rows.link_rows(session_id, fold(session_id, linking).links.values() if linking else ())
     made["commits"] = linked["commits"]
@@ -64,47 +68,66 @@ def rows_of(session_id: str, tip: str, session: Session, events: Sequence[Event]
 
 
 class Ahead:
-    """The process, and what it has ready: as much as a pipe holds. `take` the sessions in the order they were given."""
+    """The processes, and what they have ready: as much as a pipe holds each. `take` the sessions in their order."""
 
-    def __init__(self, repo: Repository, sessions: Sequence[tuple[str, str]], first: int) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        isolated = "-I" if sys.flags.isolated else "-P"
-        git_dir = os.path.abspath(repo.location.git_dir)
-        argv = [sys.executable, isolated, "-c", _BOOT, _PACKAGES, git_dir, str(first)]
-        with tempfile.TemporaryFile() as given:
-            given.write("".join(f"{i} {tip}\n" for i, tip in sessions).encode())
-            given.seek(0)
-            # where it cannot start, all is read by who asked
-            with contextlib.suppress(OSError):
-                self._process = subprocess.Popen(
-                    argv, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=_PIPE, pipesize=_PIPE
-                )
+    def __init__(self, repo: Repository, sessions: Sequence[tuple[str, str]]) -> None:
+        count = min(MOST, _processors(), len(sessions))
+        self.processes = [_start(repo, sessions[n::count]) for n in range(count)]
+        self._taken = 0
 
     @property
     def ended(self) -> bool:
         """True when nothing is to be had any more."""
-        return self._process is None
+        return not any(self.processes)
 
-    def take(self, session_id: str, first: int) -> rows.Rows | None:
-        """The rows of the next session, numbered from `first`; None where it must be read by who asks."""
-        if self._process is None or self._process.stdout is None:
+    def take(self, session_id: str) -> rows.Rows | None:
+        """The rows of the next session; None where it must be read by who asks."""
+        whose = self._taken % len(self.processes)
+        self._taken += 1
+        process = self.processes[whose]
+        if process is None or process.stdout is None:
             return None
-        found = _read(self._process.stdout)
+        found = _read(process.stdout)
         if found is None or found[0] != session_id:
-            self.end()
+            _end(process)
+            self.processes[whose] = None
             return None
-        # after a session that it left out, numbers may be others than it has thought
-        return found[1] if found[1] is not None and _begins(found[1], first) else None
+        return found[1]
 
     def end(self) -> None:
         """Leave nothing behind."""
-        if self._process is None:
-            return
-        self._process.kill()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-        self._process.wait()
-        self._process = None
+        for process in filter(None, self.processes):
+            _end(process)
+        self.processes = [None] * len(self.processes)
+
+
+def _processors() -> int:
+    """How many this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        return os.cpu_count() or 1  # macOS and Windows tell of all
+
+
+def _start(repo: Repository, sessions: Sequence[tuple[str, str]]) -> subprocess.Popen[bytes] | None:
+    isolated = "-I" if sys.flags.isolated else "-P"
+    argv = [sys.executable, isolated, "-c", _BOOT, _PACKAGES, os.path.abspath(repo.location.git_dir)]
+    with tempfile.TemporaryFile() as given:
+        given.write("".join(f"{i} {tip}\n" for i, tip in sessions).encode())
+        given.seek(0)
+        try:
+            return subprocess.Popen(
+                argv, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=_PIPE, pipesize=_PIPE
+            )
+        except OSError:
+            return None  # all is read by who asked
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    if process.stdout is not None:
+        process.stdout.close()
+    process.wait()
 
 
 def _read(stream: IO[bytes]) -> tuple[str, rows.Rows | None] | None:
@@ -118,13 +141,10 @@ def _read(stream: IO[bytes]) -> tuple[str, rows.Rows | None] | None:
         return None
 
 
-def _begins(made: rows.Rows, first: int) -> bool:
-    events = made.get("events")
-    return not events or events[0][0] == first
-
-
-def main(git_dir: str, first: int) -> None:
+def main(git_dir: str) -> None:
     """The other process."""
+    # what is made is written and gone: nothing of it goes in circles
+    gc.disable()
     repo = Repository.find(git_dir, {"GIT_DIR": git_dir})
     out = sys.stdout.buffer
     for n, line in enumerate(sys.stdin, 1):
@@ -132,9 +152,9 @@ def main(git_dir: str, first: int) -> None:
         made = None
         # who asked says what is wrong with one that is broken
         with contextlib.suppress(BrokenSession):
-            made = whole(repo, session_id, tip, first)
-            first += len(made["events"])
+            made = whole(repo, session_id, tip)
         data = marshal.dumps((session_id, made))
         out.write(len(data).to_bytes(_LENGTH, "big") + data)
         if n % _OPEN == 0:
+            gc.collect()
             repo = Repository.find(git_dir, {"GIT_DIR": git_dir})

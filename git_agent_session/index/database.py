@@ -23,6 +23,8 @@ BESIDE = ("-wal", "-shm", "-journal")
 BUSY_SECONDS = 10.0
 # pages that are kept in memory while the index is written, in KiB
 CACHE_KIB = 64 * 1024
+# pages that the log may hold while the index is built: what is written often goes into the file once
+BUILD_PAGES = 16_000
 
 
 class Stale(Exception):
@@ -63,10 +65,8 @@ def connect(shared: str, *, timeout: float = BUSY_SECONDS) -> sqlite3.Connection
 
 def reading(shared: str) -> sqlite3.Connection:
     """A connection that can only read; raises sqlite3.OperationalError where there is no index."""
-    from urllib.parse import quote
-
     # three slashes also before a drive's letter (sqlite.org/uri.html)
-    name = quote(path(shared).replace(os.sep, "/"))
+    name = path(shared).replace(os.sep, "/").replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     uri = f"file:{name if name.startswith('/') else '/' + name}?mode=ro"
     db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
     try:
@@ -110,6 +110,7 @@ def begin_build(db: sqlite3.Connection) -> None:
 
     What a kill leaves is made good by `prepare`.
     """
+    db.execute(f"PRAGMA wal_autocheckpoint = {BUILD_PAGES}")
     with transaction(db):
         set_meta(db, "build", "unfinished")
         set_meta(db, "search", "behind")

@@ -12,16 +12,18 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from git_agent_session import lock
 from git_agent_session.errors import BrokenSession, StorageError, UsageError
 from git_agent_session.index import database
 from git_agent_session.index.look import Look, look
-from git_agent_session.index.refresh import Progress, Refresher
-from git_agent_session.index.search import Hit, Where, at, search
+from git_agent_session.index.search import Hit, Where, at, search, youngest
 from git_agent_session.model import Doc, Session
 from git_agent_session.store.reader import Filter, Reader
+
+if TYPE_CHECKING:
+    from git_agent_session.index.refresh import Progress, Refresher
 
 # the machine's troubles, for which a new file is no cure (sqlite.org/rescode.html)
 _OUTSIDE = {
@@ -108,6 +110,9 @@ class Index:
             raise StorageError(f"cannot write the index {self.path}: {e}", hint="delete it, and try again") from e
 
     def _run(self, now: Look, progress: Progress | None, most: int | None) -> Refresher:
+        # who only asks does without
+        from git_agent_session.index.refresh import Refresher
+
         with contextlib.closing(database.connect(self.store.shared)) as db:
             run = Refresher(self.store, db, database.prepare(db), most)
             # that of who held the lock before, by now
@@ -183,6 +188,28 @@ class Index:
         with self.connection() as db:
             full = database.meta(db, "search") == "good" and _has_fts(db)
             return search(db, text, where or Where(), max(0, limit), full=full)
+
+    def youngest(self, where: Where, *, limit: int = 20) -> list[Hit]:
+        """The events that fit, whatever they say, the youngest first."""
+        with self.connection() as db:
+            return youngest(db, where, max(0, limit))
+
+    def committed(self, tips: Mapping[str, str], kind: str) -> dict[str, list[Doc]]:
+        """The data of the events of a kind up to these tips, session id -> tip, in their order.
+
+        What the index does not have so is left out: a session at another tip, one that cannot be read. None is left in
+        an index that is being built, where to look for anything is to go through all.
+        """
+        found: dict[str, list[Doc]] = {}
+        rows = "SELECT data FROM events WHERE session = ? AND kind = ? AND waits = 0 ORDER BY clock, id"
+        whole = "SELECT 1 FROM sessions WHERE id = ? AND tip = ? AND EXISTS "
+        whole += "(SELECT 1 FROM events WHERE session = sessions.id AND waits = 0)"
+        with self.connection() as db:
+            for session_id, tip in tips.items() if database.meta(db, "build") != "unfinished" else ():
+                if db.execute(whole, (session_id, tip)).fetchone():
+                    data = [text for (text,) in db.execute(rows, (session_id, kind))]
+                    found[session_id] = json.loads(f"[{','.join(data)}]") if data else []
+        return found
 
     def touched(self, path: str) -> list[str]:
         """The ids of the sessions that had to do with a file, anything below a folder, or with what a pattern with

@@ -89,7 +89,7 @@ class Refresher:
             self.sessions += len(gone)
 
     def _build(self, ids: list[str], tips: Mapping[str, str], progress: Progress | None, *, anew: bool) -> None:
-        """Take in many sessions of which the index knows none, a process reading ahead.
+        """Take in many sessions of which the index knows none, other processes reading ahead.
 
         With `anew`, where most of the index is to be made, its indexes are made at the end.
         """
@@ -97,7 +97,7 @@ class Refresher:
         if anew:
             database.begin_build(self.db)
             self.search = False
-        self._ahead = Ahead(self.repo, [(i, tips[i]) for i in ids], self._key + 1)
+        self._ahead = Ahead(self.repo, [(i, tips[i]) for i in ids])
         try:
             for done, part in self._parts(ids, progress):
                 if done > PART and self._ahead.ended:
@@ -167,10 +167,10 @@ class Refresher:
 
     def _given(self, session_id: str, ahead: Ahead) -> bool:
         """Take in the rows that were made ahead; False where there are none, as of a session that is broken."""
-        made = ahead.take(session_id, self._key + 1)
+        made = ahead.take(session_id)
         if made is None:
             return False
-        self.insert(made)
+        self.insert(made, behind=self._key)
         self._added(len(made["events"]))
         self.sessions += 1
         return True
@@ -218,12 +218,15 @@ class Refresher:
             self.db.execute(f"DELETE FROM {name} WHERE event IN ({which})", (session_id,))
         self.db.execute(f"DELETE FROM events WHERE key IN ({which})", (session_id,))
 
-    def insert(self, tables: rows.Rows) -> None:
-        """Insert rows, the search's too."""
+    def insert(self, tables: rows.Rows, *, behind: int = 0) -> None:
+        """Insert rows; the numbers of events count from the one `behind` which they come."""
         for table, values in tables.items():
             if values:
-                marks = ",".join("?" * len(values[0]))
-                self.db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", values)
+                marks = ["?"] * len(values[0])
+                if behind and table in rows.NUMBERED:
+                    # NULL stays what it is
+                    marks[rows.NUMBERED[table]] = f"?+{behind:d}"
+                self.db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({','.join(marks)})", values)
 
     def add(self, session_id: str, events: Sequence[Event], *, waits: bool) -> None:
         """Insert new events."""

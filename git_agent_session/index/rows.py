@@ -23,6 +23,9 @@ MAX_DATA = 1024 * 1024
 MAX_PATHS = 500
 MAX_PATH = 4096
 
+# which column of a table is the number of an event
+NUMBERED = {"events": 0, "tools": 0, "usage": 0, "snapshots": 0, "files": 2}
+
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 # the key `tool` has no value of its own type here: `summary` is text
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")

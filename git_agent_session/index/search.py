@@ -6,6 +6,7 @@ Without FTS5 in this Python's SQLite every word is looked for as it is, which is
 from __future__ import annotations
 
 import heapq
+import json
 import re
 import sqlite3
 from collections.abc import Sequence
@@ -18,9 +19,11 @@ from git_agent_session.model import Doc
 CANDIDATES = 2_000
 # sessions; among more, the younger events that fit are found soon
 FEW = 500
+# sessions that the youngest events are looked for in at first
+SOME = 50
 # around a hit in a snippet; control characters, which no text of ours holds
 BEGIN, END = "\x02", "\x03"
-SNIPPET_WORDS = 16
+SNIPPET_WORDS, SNIPPET_LENGTH = 16, 120
 MAX_WORDS = 32
 
 _WORD = re.compile(r'"[^"]*"|\S+')
@@ -31,7 +34,7 @@ class Where:
     """What a search asks for besides words; what is empty is not asked. Times are RFC 3339, those of the events.
 
     `path` is a file, a folder or a pattern with `*`, `?` or `[…]`, `user` a part of name or mail; texts with one of the
-    words or phrases of `without` do not fit.
+    words or phrases of `without` do not fit. `among` are the sessions in question, None for all.
     """
 
     session: str = ""
@@ -46,6 +49,7 @@ class Where:
     statuses: Sequence[str] = ()
     kinds: Sequence[str] = ()
     without: Sequence[str] = ()
+    among: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +90,52 @@ def search(db: sqlite3.Connection, text: str, where: Where, limit: int, *, full:
     return _ranked(db, query, f"{joined}WHERE f.search MATCH ?{conditions}", values, limit)
 
 
+def youngest(db: sqlite3.Connection, where: Where, limit: int) -> list[Hit]:
+    """The events that fit `where`, whatever they say, the youngest first; snippets are the beginnings of texts."""
+    conditions, values = _conditions(_of_sessions(where))
+    order = "ORDER BY s.updated_at DESC, s.id"
+    # no event of a session is younger than its last one
+    query = f"SELECT s.id, s.updated_at FROM sessions s WHERE s.updated_at >= ?{conditions} {order}"
+    sessions = db.execute(query, (where.since, *values)).fetchall()
+    most = SOME
+    while True:
+        some = [session_id for session_id, _ in sessions[:most]]
+        found = _latest(db, replace(where, among=some), limit)
+        if most >= len(sessions) or (len(found) == limit and found[-1].at > sessions[most][1]):
+            return found
+        most *= 8
+
+
+def _of_sessions(where: Where) -> Where:
+    """What is asked of sessions alone."""
+    return replace(where, since="", until="", kinds=(), without=())
+
+
+def _latest(db: sqlite3.Connection, where: Where, limit: int) -> list[Hit]:
+    conditions, values = _conditions(where)
+    unwanted = [_like(bare) for w in where.without if (bare := w.strip('"').rstrip("*"))]
+    # which ones first: the texts of all would be put together to be sorted
+    keys = (
+        "SELECT e.key FROM sessions s CROSS JOIN events e ON e.session = s.id JOIN texts t ON t.event = e.key "
+        f"WHERE 1{conditions}{_NOT_LIKE * len(unwanted)} ORDER BY e.at DESC, e.key DESC LIMIT ?"
+    )
+    found = db.execute(
+        "SELECT e.session, e.id, e.kind, e.at, s.goal, t.text, e.key FROM events e JOIN sessions s ON s.id = e.session "
+        f"JOIN texts t ON t.event = e.key WHERE e.key IN ({keys}) ORDER BY e.at DESC, e.key DESC",
+        (*values, *unwanted, limit),
+    ).fetchall()
+    return [
+        Hit(session, event, kind, at, goal, text.strip()[:SNIPPET_LENGTH], 0.0, key)
+        for session, event, kind, at, goal, text, key in found
+    ]
+
+
+_NOT_LIKE = " AND t.text NOT LIKE ? ESCAPE '\\'"
+
+
 def _is_few(db: sqlite3.Connection, where: Where) -> bool:
     """Whether the sessions that may fit are so few that their events are better listed first."""
-    conditions, values = _conditions(replace(where, since="", until="", kinds=(), without=()))
+    conditions, values = _conditions(_of_sessions(where))
     if not conditions:
         return False
     found = db.execute(f"SELECT 1 FROM sessions s WHERE 1{conditions} LIMIT ?", (*values, FEW + 1)).fetchall()
@@ -120,6 +167,9 @@ def _conditions(where: Where) -> tuple[str, list[str]]:
     for column, value in (("s.id", where.session), ("s.agent", where.agent), ("s.project", where.project)):
         if value:
             found.append((f"{column} = ?", [value]))
+    if where.among is not None:
+        # as one value: SQLite takes a limited number of them
+        found.append(("s.id IN (SELECT value FROM json_each(?))", [json.dumps(list(where.among))]))
     if where.since:
         found.append(("e.at >= ?", [where.since]))
     if where.until:
@@ -184,7 +234,7 @@ def _plain(db: sqlite3.Connection, words: Sequence[str], where: Where, limit: in
     conditions, values = _conditions(where)
     bare = [w.strip('"').rstrip("*") for w in words]
     unwanted = [w.strip('"').rstrip("*") for w in where.without]
-    fits = " AND t.text LIKE ? ESCAPE '\\'" * len(bare) + " AND t.text NOT LIKE ? ESCAPE '\\'" * len(unwanted)
+    fits = " AND t.text LIKE ? ESCAPE '\\'" * len(bare) + _NOT_LIKE * len(unwanted)
     query = (
         "SELECT e.session, e.id, e.kind, e.at, s.goal, t.text, e.key FROM texts t JOIN events e ON e.key = t.event "
         f"JOIN sessions s ON s.id = e.session WHERE 1{conditions}{fits} ORDER BY e.key DESC LIMIT ?"

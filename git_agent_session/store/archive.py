@@ -13,11 +13,9 @@ nowhere else.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -28,15 +26,14 @@ from git_agent_session.git import archives, joining
 from git_agent_session.git.archives import ARCHIVES, INDEX, index_text, is_month
 from git_agent_session.git.repository import SESSIONS, Moved, Repository
 from git_agent_session.ids import is_session_id, timestamp
-from git_agent_session.store import checking, purged, union
+from git_agent_session.store import checking, crowded, purged, union
+from git_agent_session.store.crowded import MOST_REFS
 
 if TYPE_CHECKING:
     from git_agent_session.model import Doc, Session
     from git_agent_session.store.reader import Reader
 
 DAYS = 90
-# with more refs than this every push and fetch of the code takes noticeably longer
-MOST_REFS = 2000
 # parents of one commit: git takes more, but walks them all wherever it shows one
 BATCH = 100
 _DAY_NS = 86_400 * 1_000_000_000
@@ -75,11 +72,7 @@ def due(repo: Repository, refs: Mapping[str, str] | None = None) -> bool:
 
     Where it was looked at today already, and there are hardly more by now, once more would find nothing.
     """
-    count = len(_refs(repo, refs))
-    if count <= MOST_REFS:
-        return False
-    day, _, before = _looked(repo).partition(" ")
-    return day != _today() or not before.isdecimal() or count > int(before) + MOST_REFS // 10
+    return crowded.due(repo.location.shared, len(_refs(repo, refs)), MOST_REFS)
 
 
 def automatic(store: Reader, refs: Mapping[str, str]) -> bool:
@@ -87,38 +80,28 @@ def automatic(store: Reader, refs: Mapping[str, str]) -> bool:
     if not due(store.repo, refs):
         return False
     moved = bool(run(store))
-    count = len(_refs(store.repo, None if moved else refs))
-    with contextlib.suppress(OSError):
-        os.makedirs(os.path.dirname(_mark(store.repo)), mode=0o700, exist_ok=True)
-        live.replace(_mark(store.repo), f"{_today()} {count}\n")
+    crowded.note(store.shared, len(_refs(store.repo, None if moved else refs)))
     return moved
 
 
-def _looked(repo: Repository) -> str:
-    try:
-        with open(_mark(repo), encoding="ascii", errors="replace") as f:
-            return f.read(100).strip()
-    except OSError:
-        return ""
-
-
-def _mark(repo: Repository) -> str:
-    return os.path.join(repo.location.shared, "sync", "archived")
-
-
-def _today() -> str:
-    return timestamp()[:10]
-
-
-def run(store: Reader, *, older_than: int | None = None, dry_run: bool = False) -> list[Archived]:
+def run(
+    store: Reader,
+    *,
+    older_than: int | None = None,
+    dry_run: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Archived]:
     """Archive the sessions that ended more than `older_than` days ago (default: `days`), the earliest month first.
 
-    What waits in a journal is to be drained before: a session that has anything waiting stays. Raises StorageError.
+    What waits in a journal is to be drained before: a session that has anything waiting stays. `progress` is called
+    with how many sessions are done, and how many there are. Raises StorageError.
     """
     repo = store.repo
     chosen = _chosen(store, days(repo) if older_than is None else older_than)
-    done = []
+    done: list[Archived] = []
     for month, sessions in sorted(chosen.items()):
+        if progress is not None:
+            progress(sum(len(a.sessions) for a in done), sum(map(len, chosen.values())))
         listed = tuple(sorted(sessions, key=lambda pair: (pair[0].ended_at, pair[0].id)))
         tip = ""
         if not dry_run:
@@ -285,7 +268,8 @@ def _beside(repo: Repository, month: str, ours: str | None, fresh: Mapping[str, 
 def _read(repo: Repository, month: str, tip: str) -> tuple[Tips, set[str]]:
     try:
         joining.check_sizes(repo, tip, {INDEX: archives.MAX_INDEX})
-        return _index(repo, month, tip), archives.held(repo, tip)
+        index = _index(repo, month, tip)
+        return index, archives.held(repo, tip, set(index.values()))
     except ValueError as e:
         raise StorageError(f"the archive {month} cannot be read: {e}", hint="other sessions still work") from e
 

@@ -6,6 +6,10 @@ archives would never agree. So one that is broken comes along, is named here, an
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
 from git_agent_session.errors import AgentSessionError
 from git_agent_session.git.repository import Repository
 from git_agent_session.store import checking
@@ -15,21 +19,48 @@ MOST = 1000
 
 
 class Look:
-    """A look into the archives of one fetch, at `most` sessions in all."""
+    """A look into the archives of one fetch, at `most` sessions in all. Use it in a `with`."""
 
     def __init__(self, repo: Repository, *, most: int = MOST) -> None:
         self._repo = repo
         self._left = most
+        self._helpers: list[checking.Helper] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for helper in self._helpers:
+            helper.end()
+
+    def begin(self, before: str | None, after: str) -> dict[str, AgentSessionError]:
+        """As `unreadable`, but where that takes long it goes on in another process: `rest` says then what was found."""
+        known, fresh = self._fresh(before, after)
+        if before is None and len(fresh) >= checking.FEW:
+            self._helpers.append(checking.Helper(self._repo, fresh))
+            return {}
+        return self._looked(known, fresh)
+
+    def rest(self) -> dict[str, AgentSessionError]:
+        """What was found by what `begin` has begun, once that has ended."""
+        found = (row for helper in self._helpers for row in helper.found())
+        return {session_id: one for session_id, one in found if isinstance(one, AgentSessionError)}
 
     def unreadable(self, before: str | None, after: str) -> dict[str, AgentSessionError]:
         """Of the sessions that the archive commit `after` has and `before` has not, those that cannot be read, and why.
 
         Raises ValueError when either is no archive.
         """
+        return self._looked(*self._fresh(before, after))
+
+    def _fresh(self, before: str | None, after: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
         known = self._repo.archives.index(before) if before else {}
         fresh = [(i, tip) for i, tip in sorted(self._repo.archives.index(after).items()) if known.get(i) != tip]
         fresh = fresh[: self._left]
         self._left -= len(fresh)
+        return known, fresh
+
+    def _looked(self, known: Mapping[str, str], fresh: Iterable[tuple[str, str]]) -> dict[str, AgentSessionError]:
         found: dict[str, AgentSessionError] = {}
         for session_id, tip in fresh:
             ours = known.get(session_id)

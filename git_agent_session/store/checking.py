@@ -8,6 +8,7 @@ because it is refused, or the process could not start or was killed, is checked 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import subprocess
@@ -17,12 +18,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
-from git_agent_session import codec, live
+from git_agent_session import bounds, codec, live
 from git_agent_session.errors import AgentSessionError, BrokenSession
-from git_agent_session.git import joining
+from git_agent_session.git import joining, many
 from git_agent_session.git.repository import Damaged, Repository
-from git_agent_session.model import Doc, Event, Session
-from git_agent_session.store.drain import state_in
+from git_agent_session.model import Doc, Event
+from git_agent_session.store import known_form
+from git_agent_session.store.drain import document_in
 from git_agent_session.store.seen import LINKING
 
 # to be raised when what is refused changes: what was refused before is then looked at anew
@@ -35,6 +37,9 @@ MAX_TABLES = 1_000_000
 # sessions for which it pays to start a process, and how many of those at most
 SHARE = 500
 PROCESSES = 8
+# from so many on git is asked for them all; so many are looked at side by side
+FEW = 20
+_WINDOW = 100
 
 # bytes of what is known of refused sessions
 _MAX_REFUSED = 16 * 1024 * 1024
@@ -105,18 +110,39 @@ def _path(shared: str) -> str:
 def _fresh(repo: Repository, rows: list[tuple[str, str]]) -> Iterator[tuple[str, Checked | AgentSessionError]]:
     count = max(1, min(os.cpu_count() or 1, PROCESSES, len(rows) // SHARE))
     mine, *others = (rows[n::count] for n in range(count))
-    helpers = [_Helper(repo, part) for part in others]
+    helpers = [Helper(repo, part) for part in others]
     try:
-        for session_id, tip in mine:
-            yield session_id, _one(repo, session_id, tip)
+        yield from _all(repo, mine)
         for helper in helpers:
-            answers = helper.answers()
-            for session_id, tip in helper.rows:
-                answer = answers.get(session_id)
-                yield session_id, _heard(tip, answer) if answer else _one(repo, session_id, tip)
+            yield from helper.found()
     finally:
         for helper in helpers:
             helper.end()
+
+
+def _all(repo: Repository, rows: list[tuple[str, str]]) -> Iterator[tuple[str, Checked | AgentSessionError]]:
+    """Check sessions in this process: what is not as it should be is looked at once more by itself, for its reason."""
+    if len(rows) < FEW:
+        yield from ((session_id, _one(repo, session_id, tip)) for session_id, tip in rows)
+        return
+    with many.Batches(repo, _LIMITS) as batches:
+        for start in range(0, len(rows), _WINDOW):
+            looks = [_Look(session_id, tip, None) for session_id, tip in rows[start : start + _WINDOW]]
+            _read_all(batches, looks)
+            for look in looks:
+                yield look.session_id, look.checked() or _one(repo, look.session_id, look.theirs)
+
+
+def _read_all(batches: many.Batches, looks: list[_Look]) -> None:
+    waiting = [(look, look.theirs) for look in looks]
+    while waiting:
+        further: list[tuple[_Look, str]] = []
+        for (look, _), batch in zip(waiting, batches.read([tip for _, tip in waiting]), strict=True):
+            if batch is None:
+                look.failed = True
+            elif not look.failed:
+                further += ((look, parent) for parent in look.add(batch))
+        waiting = [row for row in further if not row[0].failed]
 
 
 def _one(repo: Repository, session_id: str, tip: str) -> Checked | AgentSessionError:
@@ -126,11 +152,12 @@ def _one(repo: Repository, session_id: str, tip: str) -> Checked | AgentSessionE
         return e
 
 
-class _Helper:
+class Helper:
     """A process that checks some of the sessions. It talks by files, so that neither waits for the other."""
 
     def __init__(self, repo: Repository, rows: list[tuple[str, str]]) -> None:
-        self.rows = rows
+        self._repo = repo
+        self._rows = rows
         self._out: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._process: subprocess.Popen[bytes] | None = None
         # as isolated as this process is, and never importing from the folder it stands in
@@ -144,8 +171,14 @@ class _Helper:
             except OSError:
                 pass  # its part is done here
 
-    def answers(self) -> dict[str, Doc]:
-        """What it said, by session, once it has ended."""
+    def found(self) -> Iterator[tuple[str, Checked | AgentSessionError]]:
+        """What became of each session, once it has ended."""
+        answers = self._answers()
+        for session_id, tip in self._rows:
+            answer = answers.get(session_id)
+            yield session_id, _heard(tip, answer) if answer else _one(self._repo, session_id, tip)
+
+    def _answers(self) -> dict[str, Doc]:
         if self._process is None:
             return {}
         self._process.wait()
@@ -178,41 +211,88 @@ def _answer(session_id: str, found: Checked) -> Doc:
 
 def main(git_dir: str) -> None:
     """The other process."""
+    # it makes no rings, and ends soon
+    gc.disable()
     repo = Repository.find(git_dir, {"GIT_DIR": git_dir})
-    for line in sys.stdin:
-        session_id, tip = line.split()
-        found = _one(repo, session_id, tip)
+    rows = [(session_id, tip) for session_id, tip in (line.split() for line in sys.stdin)]
+    for session_id, found in _all(repo, rows):
         if isinstance(found, Checked):
             print(json.dumps(_answer(session_id, found)), flush=True)
 
 
 def check(repo: Repository, session_id: str, theirs: str, ours: str | None) -> Checked:
     """Read every batch of `theirs` that `ours` does not have. Raises BrokenSession when any cannot be taken in."""
-    linking: list[Event] = []
-    state: Doc = {}
-    highest, joins = 0, False
+    look = _Look(session_id, theirs, ours)
     try:
         for batch in joining.batches(repo, theirs, ours, _LIMITS):
-            if not state:
-                state = _state(session_id, batch)
-            joins = joins or len(batch.parents) > 1
-            clock = _links_in(batch, linking)
-            highest = max(highest, clock)
+            look.read(batch)
+        return look.done()
     except ValueError as e:
         raise _broken(session_id, str(e)) from e
-    clock = state.get("clock", 0)
-    if highest > MAX_CLOCK or clock > MAX_CLOCK:
-        raise _broken(session_id, f"its clock leaves no room ({max(highest, clock)})")
-    if highest > clock:
-        raise _broken(session_id, "its state is older than its events")
-    return Checked(theirs, ours, tuple(linking), Session.from_doc(state).agent.type, joins)
 
 
-def _state(session_id: str, batch: joining.Batch) -> Doc:
+class _Look:
+    """What is found out of one session, batch by batch, the latest first."""
+
+    __slots__ = ("_clock", "_highest", "_joins", "_linking", "_seen", "agent", "failed", "ours", "session_id", "theirs")
+
+    def __init__(self, session_id: str, theirs: str, ours: str | None) -> None:
+        self.session_id = session_id
+        self.theirs = theirs
+        self.ours = ours
+        self.agent = ""
+        # that it cannot be taken in, or cannot be read so quickly
+        self.failed = False
+        self._linking: list[Event] = []
+        self._seen = {theirs}
+        self._clock = -1
+        self._highest = 0
+        self._joins = False
+
+    def add(self, batch: joining.Batch) -> list[str]:
+        """Read a batch; returns those of its parents that were not met yet."""
+        try:
+            self.read(batch)
+        except ValueError:
+            self.failed = True
+            return []
+        fresh = [parent for parent in dict.fromkeys(batch.parents) if parent not in self._seen]
+        self._seen.update(fresh)
+        return fresh
+
+    def read(self, batch: joining.Batch) -> None:
+        """Raises ValueError where it cannot be taken in."""
+        if self._clock < 0:
+            self._clock, self.agent = _state(self.session_id, batch)
+        self._joins = self._joins or len(batch.parents) > 1
+        self._highest = max(self._highest, _links_in(batch, self._linking))
+
+    def checked(self) -> Checked | None:
+        """The same; None where it cannot be taken in, or has failed."""
+        try:
+            return None if self.failed else self.done()
+        except ValueError:
+            return None
+
+    def done(self) -> Checked:
+        """What all batches come to. Raises ValueError where it cannot be taken in."""
+        clock = max(0, self._clock)
+        if self._highest > MAX_CLOCK or clock > MAX_CLOCK:
+            raise ValueError(f"its clock leaves no room ({max(self._highest, clock)})")
+        if self._highest > clock:
+            raise ValueError("its state is older than its events")
+        return Checked(self.theirs, self.ours, tuple(self._linking), self.agent, self._joins)
+
+
+def _state(session_id: str, batch: joining.Batch) -> tuple[int, str]:
+    """The clock and the type of the agent of the state in a batch."""
     data = batch.files.get("session.toml")
     if data is None:
         raise ValueError("it has no session.toml")
-    return state_in(data, session_id)
+    doc = document_in(data, session_id)
+    # only what is asked for is made sane: whoever reads the state makes all of it so
+    state = bounds.sane({key: doc[key] for key in ("clock", "agent") if key in doc})
+    return state.get("clock", 0), str(state.get("agent", {}).get("type", ""))
 
 
 def _links_in(batch: joining.Batch, linking: list[Event]) -> int:
@@ -220,6 +300,9 @@ def _links_in(batch: joining.Batch, linking: list[Event]) -> int:
     data = batch.files.get("events.toml", b"")
     if data.count(b"{") > MAX_TABLES or data.count(b"[") > 2 * MAX_TABLES:
         raise ValueError(f"events.toml of batch {batch.id[:10]} has more than {MAX_TABLES} tables")
+    if known := known_form.read(data):
+        linking += known[1]
+        return known[0]
     highest = 0
     try:
         for row in codec.event_rows(data):

@@ -133,13 +133,18 @@ def read_state(repo: Repository, session_id: str, tip: str) -> Doc:
 
 def state_in(data: bytes, session_id: str) -> Doc:
     """The state in a `session.toml`, made sane; raises ValueError for what is no state of this session."""
+    return bounds.sane(document_in(data, session_id))
+
+
+def document_in(data: bytes, session_id: str) -> Doc:
+    """The same as it stands there."""
     doc = codec.loads(data)
     schema = doc.get("schema")
     if doc.get("id") != session_id or type(schema) is not int or schema < 1:
         raise ValueError("it is not the state of this session")
     if schema > SCHEMA:
         raise ValueError(f"its schema is newer than {SCHEMA}, the one that this version knows")
-    return bounds.sane(doc)
+    return doc
 
 
 def _clocked(repo: Repository, events: list[Event], clock: int) -> list[Event]:

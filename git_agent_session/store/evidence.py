@@ -264,12 +264,9 @@ def _made(repo: Repository, before: str, after: str, *, brings: bool = False) ->
 
     `brings`: the command also brings commits of others, which only a reflog tells from those that were made.
     """
-    steps = _reflog(repo.location)
-    began = [n for n, step in enumerate(steps, 1) if step.new == before]
-    if steps and (began or before == "none"):
-        # not by time: it is the committer's, which anybody may set
-        later = steps[began[-1] if began else 0 :]
-        return [(step.new, step.old if step.amends else "") for step in later if step.is_commit][-MOST:]
+    steps = _between(_reflog(repo.location), before, after)
+    if steps:
+        return [(step.new, step.old if step.amends else "") for step in steps if step.is_commit][-MOST:]
     if brings or not is_object_id(after) or (is_object_id(before) and not repo.descends(after, before)):
         return []
     from git_agent_session.git.run import run
@@ -277,6 +274,21 @@ def _made(repo: Repository, before: str, after: str, *, brings: bool = False) ->
     scope = [after, f"^{before}"] if is_object_id(before) else [after]
     args = ("rev-list", "--first-parent", "--reverse", f"--max-count={MOST}", *scope, "--")
     return [(c, "") for c in run(*args, cwd=repo.location.git_dir).stdout.decode("ascii").split()]
+
+
+def _between(steps: list[_Step], before: str, after: str) -> list[_Step]:
+    """The way from `before` to `after`. What HEAD did since then is somebody else's, however soon it was.
+
+    Not by time: it is the committer's, which anybody may set.
+    """
+    ends = [n for n, step in enumerate(steps, 1) if step.new == after]
+    # a commit is made once, and may be checked out again at any time
+    made = [n for n in ends if steps[n - 1].is_commit]
+    for end in made[:1] or reversed(ends):
+        begins = [n for n, step in enumerate(steps[:end], 1) if step.new == before] or [0] * (before == "none")
+        if begins:
+            return steps[begins[-1] : end]
+    return []
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ Writing goes by compare-and-swap and is retried; the events remain the truth wha
 from __future__ import annotations
 
 import functools
-import random
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -89,6 +88,8 @@ def project(repo: Repository, wanted: Mapping[str, Iterable[Edit]], reason: str)
         except Moved as e:
             if time.monotonic() > deadline:
                 raise StorageError("the notes are written by others again and again", hint="try again") from e
+            import random
+
             time.sleep(random.random() * 0.02)
 
 

@@ -13,7 +13,7 @@ import functools
 import os
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -77,24 +77,28 @@ def find(store: Store, texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def purge(store: Store, ids: Sequence[str]) -> Purged:
+def purge(store: Store, ids: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Purged:
     """Take all traces of sessions out of this repository, but for the objects that git has yet to collect.
 
-    Nothing that waits in a journal is written into git first, and no fetch brings any of it back. Raises StorageError;
-    called again, it goes on.
+    Nothing that waits in a journal is written into git first, and no fetch brings any of it back. `progress` is called
+    with how many sessions are done, and how many there are. Raises StorageError; called again, it goes on.
     """
     repo = store.repo
     purged.remember(store.shared, ids)
     tips = _tips(repo, ids)
     gone: list[str] = []
     files = 0
-    for session_id in ids:
+    for number, session_id in enumerate(ids):
+        if progress is not None:
+            progress(number, len(ids))
         # whoever drains it now is waited for: afterwards there is nothing to drain
         with lock.held(store.shared, session_id):
             files += _close(store, session_id)
             if repo.pointed(SESSIONS + session_id):
                 sweep.drop_ref(repo, session_id)
                 gone.append(SESSIONS + session_id)
+    if progress is not None:
+        progress(len(ids), len(ids))
     tracking = _tracking(repo, set(ids))
     for ref, tip in tracking.items():
         with contextlib.suppress(Moved):

@@ -8,11 +8,14 @@ Whoever purges has a reason, and the remote, or somebody who has not purged yet,
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 
 from git_agent_session import live
 from git_agent_session.errors import StorageError
 from git_agent_session.ids import is_session_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NAME = "purged"
 # thirty thousand sessions

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from git_agent_session import journal, live
 from git_agent_session.errors import AgentSessionError
-from git_agent_session.git import all_notes, notes
+from git_agent_session.git import all_notes, notes, packing
 from git_agent_session.git.archives import ARCHIVES, is_month
 from git_agent_session.git.repository import SESSIONS
 from git_agent_session.ids import is_session_id, timestamp
@@ -57,16 +57,30 @@ class Repairs:
         self.shared = store.shared
         self.dry_run = dry_run
 
-    def run(self) -> list[Repair]:
-        """Everything, in an order in which one repair makes room for the next. Raises StorageError."""
-        found = [*self.locks(), *self.leftovers()]
+    def run(self, progress: Callable[[int, int], None] | None = None) -> list[Repair]:
+        """Everything, in an order in which one repair makes room for the next. Raises StorageError.
+
+        `progress` is called with how many of the checks are done, and how many there are.
+        """
+        sessions: dict[str, Session] = {}
+        checks = (
+            *(self.locks, self.leftovers, lambda: self.sessions(sessions), self.refs, self.archives),
+            *(lambda: self.derived(sessions), lambda: self.marks(sessions), self.natives),
+            *(lambda: self.traces(sessions), lambda: self.notes(sessions), self.drift),
+        )
+        found: list[Repair] = []
+        for number, check in enumerate(checks, 1):
+            found += check()
+            if progress is not None:
+                progress(number, len(checks))
+        return found
+
+    def sessions(self, found: dict[str, Session]) -> Iterator[Repair]:
+        """Sessions that cannot be read; the others, with what waited for them written, go into `found`."""
         if not self.dry_run:
-            found += [Repair("session", error.line(), False) for error in self.store.drain_all()]
-        sessions = {s.id: s for s in self.store.list()}
-        found += [Repair("session", error.line(), False) for error in self.store.broken]
-        found += [*self.refs(), *self.archives(), *self.derived(sessions)]
-        found += [*self.marks(sessions), *self.natives(), *self.traces(sessions), *self.notes(sessions)]
-        return [*found, *self.drift()]
+            yield from (Repair("session", error.line(), False) for error in self.store.drain_all())
+        found.update((s.id, s) for s in self.store.list())
+        yield from (Repair("session", error.line(), False) for error in self.store.broken)
 
     # -- what dead processes left
 
@@ -79,6 +93,9 @@ class Repairs:
         for path in paths:
             if path.endswith(".lock") and _is_stale(path):
                 yield self._removed("lock", f"the stale lock {path}", path)
+        for path in packing.stale(common):
+            kind, what = ("lock", "stale lock") if path.endswith(".lock") else ("leftover", "unfinished file")
+            yield self._removed(kind, f"the {what} {path}", path)
 
     def leftovers(self) -> Iterator[Repair]:
         """Files that were to be moved into place by processes which died before: `<name>.<process>.<random>`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -142,14 +142,19 @@ def due(
     return sorted(found, key=lambda swept: (swept.session.updated_at, swept.session.id))
 
 
-def sweep(store: Store, chosen: Iterable[Swept]) -> tuple[list[Swept], list[AgentSessionError]]:
+def sweep(
+    store: Store, chosen: Sequence[Swept], progress: Callable[[int, int], None] | None = None
+) -> tuple[list[Swept], list[AgentSessionError]]:
     """Do what `due` has found, and return what was done and what could not be.
 
     A session that has had an event since is left alone; one of an agent that is still there goes on with its next one.
+    `progress` is called with how many sessions are done, and how many there are.
     """
     done: list[Swept] = []
     errors: list[AgentSessionError] = []
-    for swept in chosen:
+    for number, swept in enumerate(chosen):
+        if progress is not None:
+            progress(number, len(chosen))
         try:
             now = store.get(swept.session.id)
             if now.updated_at != swept.session.updated_at or now.status != swept.session.status:

@@ -50,6 +50,19 @@ def held(reader: Reader, session_id: str) -> list[Chunk]:
     return list(found.values())
 
 
+def batches(reader: Reader, tip: str, *, until: str | None = None) -> dict[str, str]:
+    """The batch of each chunk of a chain by the id of its event, without what `until` reaches.
+
+    Only names are read: for a caller that has the events from elsewhere, this is far cheaper than `held`. Raises
+    ValueError where an object is damaged or not there.
+    """
+    found: dict[str, str] = {}
+    for batch in reader.repo.chain(tip, until=until):
+        for name in reader.repo.names(batch, "transcript"):
+            found.setdefault(name.removesuffix(".jsonl"), batch)
+    return found
+
+
 def transcripts(reader: Reader, session_id: str) -> dict[str, list[Chunk]]:
     """The chunks by source: the session's own ("") first, then its subagents' in the order in which they began."""
     found: dict[str, list[Chunk]] = {"": []}

@@ -12,7 +12,7 @@ import contextlib
 import os
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from git_agent_session import codec
@@ -27,7 +27,8 @@ from git_agent_session.store.seen import chain_events
 
 NEW, UPDATED, MERGED, SAME, AHEAD, BROKEN = "new", "updated", "merged", "up-to-date", "ahead", "broken"
 
-_CHUNK = 1000
+# sessions whose refs are made at once, and links in them: what was checked of those is checked anew after a kill
+_CHUNK, _LINKS = 20_000, 100_000
 _DEADLINE_SECONDS = 30.0
 
 
@@ -54,6 +55,7 @@ def take(repo: Repository, fetched: Mapping[str, str], local: Mapping[str, str])
     """
     ready: dict[str, Checked] = {}
     fresh: dict[str, str] = {}
+    links = 0
     for session_id, theirs in fetched.items():
         ours = local.get(session_id)
         if theirs == ours:
@@ -69,9 +71,10 @@ def take(repo: Repository, fetched: Mapping[str, str], local: Mapping[str, str])
             yield Taken(session_id, BROKEN, error=found)
             continue
         ready[session_id] = found
-        if len(ready) >= _CHUNK:
+        links += len(found.linking)
+        if len(ready) >= _CHUNK or links >= _LINKS:
             yield from _forward(repo, ready)
-            ready = {}
+            ready, links = {}, 0
     yield from _forward(repo, ready)
 
 
@@ -79,15 +82,23 @@ def _forward(repo: Repository, ready: Mapping[str, Checked]) -> Iterator[Taken]:
     """Move refs that only go forward, all at once where nobody writes meanwhile."""
     if not ready:
         return
-    moves = [(SESSIONS + i, c.theirs, c.ours) for i, c in ready.items()]
-    at_once = joining.move_refs(repo, moves, "fetch")
+    moved = _moved_at_once(repo, ready)
     for session_id, checked in ready.items():
-        if not at_once:
+        if session_id not in moved:
             yield _joined(repo, session_id, checked.theirs)
             continue
         if checked.joins:
             _forget_seen(repo, session_id)
         yield Taken(session_id, UPDATED if checked.ours else NEW, checked.theirs, checked.linking, checked.agent)
+
+
+def _moved_at_once(repo: Repository, ready: Mapping[str, Checked]) -> Collection[str]:
+    if len(ready) >= joining.MANY:
+        made = joining.make_refs(repo, {SESSIONS + i: c.theirs for i, c in ready.items() if c.ours is None})
+        if made:
+            return {ref[len(SESSIONS) :] for ref in made}
+    moves = [(SESSIONS + i, c.theirs, c.ours) for i, c in ready.items()]
+    return ready if joining.move_refs(repo, moves, "fetch") else ()
 
 
 def _joined(repo: Repository, session_id: str, theirs: str) -> Taken:

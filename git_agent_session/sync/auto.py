@@ -18,9 +18,10 @@ from git_agent_session.store import links
 from git_agent_session.store.store import Store
 from git_agent_session.sync import consent
 from git_agent_session.sync.plan import Selection
-from git_agent_session.sync.remote import CONFIG, Remote, find, folder, git_dir, names
+from git_agent_session.sync.remote import Remote, find, folder, git_dir, names
 from git_agent_session.sync.report import Report
 from git_agent_session.sync.run import push, sync
+from git_agent_session.sync.words import CONFIG, TRACKING
 
 MODE, TIMEOUT = "agentSession.autoShare", "agentSession.shareTimeout"
 NEVER, ASK, ALWAYS = "never", "ask", "always"
@@ -64,10 +65,10 @@ def share(store: Store, given: str, lines: Iterable[str], ask: Ask) -> str:
         answer = ask(f"Send {len(ids)} agent session(s) of these commits to {remote.shown}? [y/N] ")
         if not answer:
             return "" if answer is False else _left(remote, "nobody could be asked")
-        consent.confirm(repo, remote)
+        consent.confirm(repo.location.shared, remote)
         deadline = time.monotonic() + budget(repo)
-    elif not consent.confirmed(repo, remote):
-        if not consent.first_time(repo, "unconfirmed", remote):
+    elif not consent.confirmed(repo.location.shared, remote):
+        if not consent.first_time(repo.location.shared, "unconfirmed", remote):
             return ""
         return _left(remote, "nobody has shared sessions with it by hand yet")
     return _said(_shared(store, remote, ids, deadline))
@@ -99,7 +100,7 @@ def commits(repo: Repository, given: str, lines: Iterable[str]) -> list[str]:
 
 
 def _of_the_code(ref: str) -> bool:
-    return not ref.startswith((SESSIONS, "refs/notes/", "refs/agent-sessions-remotes/"))
+    return not ref.startswith((SESSIONS, "refs/notes/", TRACKING))
 
 
 def sessions_of(repo: Repository, made: Iterable[str]) -> set[str]:

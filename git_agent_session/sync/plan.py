@@ -5,7 +5,6 @@ Nothing here talks to a remote; what it has is what its tracking refs say.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,8 +14,7 @@ from git_agent_session.ids import is_session_id
 from git_agent_session.store import purged
 from git_agent_session.store.reader import Reader
 from git_agent_session.sync.remote import Remote
-
-_ARCHIVE = re.compile(r"archive/[0-9]{4}-[0-9]{2}")
+from git_agent_session.sync.words import is_archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +127,3 @@ def _alone(repo: Repository, ids: set[str], ours: Mapping[str, str]) -> dict[str
     left = ids - gone - {ref[len(SESSIONS) :] for ref in ours} - purged.ids(repo.location.shared)
     tips = {SESSIONS + i: repo.tip(SESSIONS + i) for i in sorted(left)}
     return {ref: tip for ref, tip in tips.items() if tip is not None}
-
-
-def is_archive(name: str) -> bool:
-    """Whether what stands below `refs/agent-sessions/` is a month's archive."""
-    return _ARCHIVE.fullmatch(name) is not None

@@ -9,19 +9,19 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from git_agent_session.errors import AgentSessionError, UsageError
-from git_agent_session.git.repository import Repository
 from git_agent_session.git.run import run
+from git_agent_session.sync import words
+from git_agent_session.sync.words import CONFIG
 
-TRACKING = "refs/agent-sessions-remotes/"
-NOTES_TRACKING = "refs/notes/remotes/"
-CONFIG = "agentSession.remote"
+if TYPE_CHECKING:
+    from git_agent_session.git.repository import Repository
 
 # forges where a repository is public unless somebody chose otherwise; which it is cannot be seen from here
 FORGES = ("github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "gitea.com", "git.sr.ht", "gitee.com")
 
-_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*::?//|^[^/]+:|^[./~]|^[A-Za-z]:[\\/]|/")
 _USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/@]*:[^/@]*@")
 
@@ -43,12 +43,12 @@ class Remote:
     @property
     def tracking(self) -> str:
         """Where its sessions are fetched to; ends with a slash."""
-        return f"{TRACKING}{self.key}/"
+        return words.tracking(self.key)
 
     @property
     def notes(self) -> str:
         """Where its notes are fetched to."""
-        return f"{NOTES_TRACKING}{self.key}/agent-sessions"
+        return words.noted(self.key)
 
     @property
     def host(self) -> str:
@@ -131,7 +131,7 @@ def _default(repo: Repository) -> str:
 
 def _key(name: str) -> str:
     """A name as one part of a ref: what git would not take there, or what would make two parts, as %XX."""
-    if _PLAIN.fullmatch(name) and ".." not in name and not name.endswith((".lock", ".")):
+    if words.is_plain(name):
         return name
     raw = name.encode("utf-8", "surrogateescape")
     plain = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"

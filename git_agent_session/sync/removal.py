@@ -6,6 +6,7 @@ in between is not lost. Others' clones keep what they have, and may push it agai
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,11 +15,12 @@ from git_agent_session.git.repository import SESSIONS
 from git_agent_session.git.transport import Said
 from git_agent_session.ids import is_session_id
 from git_agent_session.store import archive, purge
-from git_agent_session.sync.plan import is_archive
-from git_agent_session.sync.transfer import Connection, Sent, why_refused
+from git_agent_session.sync.heard import Sent, failed, why_refused
+from git_agent_session.sync.transfer import Connection
+from git_agent_session.sync.words import is_archive
 
-# refs in one command: each takes 250 bytes of its line
-_AT_ONCE = 90
+# refs in one command: each takes 250 bytes of its line, and each command the remote's whole list
+_AT_ONCE = 90 if os.name == "nt" else 900
 
 
 @dataclass(slots=True)
@@ -108,7 +110,7 @@ class Removal(Connection):
                 *(*leases, "--", self.remote.given, *specs),
             )
             if not _note(done, said) and (said.status != 0 or said.late):
-                raise self._failed("push to", said)
+                raise failed("push to", self.remote, said)
         return done
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from git_agent_session.git.repository import SESSIONS
+from git_agent_session.git.ref_files import SESSIONS
 from git_agent_session.ids import is_session_id
 from git_agent_session.sync.remote import Remote, without_password
 

@@ -18,7 +18,7 @@ from git_agent_session.git.transport import Progress
 from git_agent_session.ids import is_session_id
 from git_agent_session.store import archive, archive_check, purged, union
 from git_agent_session.store.store import Store
-from git_agent_session.sync import consent, plan
+from git_agent_session.sync import consent, plan, words
 from git_agent_session.sync import notes as joined_notes
 from git_agent_session.sync.plan import Selection
 from git_agent_session.sync.remote import Remote, find
@@ -121,7 +121,7 @@ def _until_through(run: _Run, until: float) -> None:
 def _tidy(run: _Run) -> None:
     """Once archives are there, take the refs of what they hold off the remote: each slows every fetch and push."""
     sent = [r.ref for r in run.report.results if r.direction == SENT and r.status in ("new", "updated")]
-    if run.report.dry_run or not any(plan.is_archive(ref[len(SESSIONS) :]) for ref in sent):
+    if run.report.dry_run or not any(words.is_archive(ref[len(SESSIONS) :]) for ref in sent):
         return
     from git_agent_session.sync.removal import Removal
 
@@ -173,14 +173,17 @@ def _receive(run: _Run) -> None:
     if said is not None:
         run.report.warnings += [line for line in said if line not in run.report.warnings]
         refs = repo.refs(_OURS)
-    taken, archived = _take(run, refs)
-    _receive_notes(run, taken)
-    _reconcile(run)
+    with archive_check.Look(repo) as look:
+        taken, archived = _take(run, refs, look)
+        _receive_notes(run, taken)
+        _reconcile(run)
+        for session_id, error in look.rest().items():
+            _note(run, Result(SESSIONS + session_id, RECEIVED, union.BROKEN, error.message))
     if taken or archived:
         _relink(run)
 
 
-def _take(run: _Run, refs: Mapping[str, str]) -> tuple[list[union.Taken], bool]:
+def _take(run: _Run, refs: Mapping[str, str], look: archive_check.Look) -> tuple[list[union.Taken], bool]:
     """Take in what stands in the tracking refs; returns the sessions that have moved here by it, and whether any
     archive has.
     """
@@ -198,12 +201,11 @@ def _take(run: _Run, refs: Mapping[str, str]) -> tuple[list[union.Taken], bool]:
             _note(run, Result(SESSIONS + name, RECEIVED, "ignored", reason, tip))
         elif is_session_id(name):
             fetched[name] = tip
-        elif plan.is_archive(name):
+        elif words.is_archive(name):
             months[name] = tip
         else:
             _note(run, Result(SESSIONS + name, RECEIVED, "ignored", "its name is no session id", tip))
     # first: a session that stands in an archive needs no ref of its own
-    look = archive_check.Look(repo)
     moved = [_take_archive(run, look, name, tip) for name, tip in months.items()]
     taken = []
     for one in union.take(repo, fetched, repo.sessions(refs)):
@@ -269,7 +271,7 @@ def _take_archive(run: _Run, look: archive_check.Look, name: str, theirs: str) -
             status = union.NEW if ours is None else union.UPDATED if new == theirs else union.MERGED
             barred = archive.barred(repo, theirs)
             _note(run, Result(ref, RECEIVED, union.BROKEN if barred else status, barred, new))
-            for session_id, error in look.unreadable(ours, new).items():
+            for session_id, error in look.begin(ours, new).items():
                 _note(run, Result(SESSIONS + session_id, RECEIVED, union.BROKEN, error.message))
             return new != ours
     except (AgentSessionError, ValueError) as e:
@@ -306,7 +308,8 @@ def _send(run: _Run) -> bool:
         _note(run, Result(ref, SENT, "rejected", "the remote has what is not joined here; see `fetch`", theirs))
     if not wanted.send:
         return False
-    _warn(run)
+    if not report.dry_run:
+        report.warnings += consent.public(repo.location.shared, remote)
     race = False
     through: dict[str, str] = {}
     try:
@@ -320,18 +323,8 @@ def _send(run: _Run) -> bool:
         if through and not report.dry_run:
             joining.remember(repo, through)
     if through and run.by_hand and not report.dry_run:
-        consent.confirm(repo, remote)
+        consent.confirm(repo.location.shared, remote)
     return race
-
-
-def _warn(run: _Run) -> None:
-    remote, report = run.remote, run.report
-    if report.dry_run or not remote.looks_public or not consent.first_time(run.store.repo, "public", remote):
-        return
-    report.warnings.append(
-        f"{remote.host} shows public repositories to everybody, and whether {remote.shown} is one cannot be seen from "
-        "here: whoever can read it can read what was said in these sessions (said once)"
-    )
 
 
 def _note(run: _Run, result: Result) -> None:

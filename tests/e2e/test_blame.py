@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,16 @@ from pathlib import Path
 import pytest
 
 import git_agent_session
+from git_agent_session import index
+from git_agent_session.agents import attribution
 from git_agent_session.answers import blame
 from git_agent_session.answers.blame import BlamedLine
+from git_agent_session.answers.lines import Attribution
 from git_agent_session.answers.options import Options
 from git_agent_session.errors import GitError, UsageError
+from git_agent_session.git.repository import SESSIONS
 from git_agent_session.hooks import installer
+from git_agent_session.index import database
 from tests.e2e.claude import free, until
 from tests.e2e.writing import Writer
 from tests.harness import Repo
@@ -251,6 +257,20 @@ def test_a_squash_keeps_the_lines_of_both(agent: Writer) -> None:
     assert [line.prompt for line in found] == [2, 1, 1, 0, 0]
 
 
+def test_a_squash_merge_brings_the_lines_of_the_branchs_commits(agent: Writer) -> None:
+    agent.repo.commit("base", files={"f.py": "one = 1\n"})
+    agent.repo.git("checkout", "-q", "-b", "topic")
+    agent.edit("f.py", "one = 1\n", "one = 1\nagent_one = 1\n")
+    agent.commit()
+    agent.edit("f.py", "agent_one = 1\n", "agent_one = 1\nagent_two = 2\n")
+    agent.commit()
+    agent.answer()
+    agent.repo.git("checkout", "-q", "main")
+    agent.repo.git("merge", "-q", "--squash", "topic")
+    agent.commit(message="squashed")
+    assert kinds(agent, "f.py") == ["human", "agent", "agent"]
+
+
 def test_a_rewritten_commit_is_not_judged_by_what_came_after_the_one_it_was(agent: Writer) -> None:
     agent.repo.git("checkout", "-q", "-b", "topic")
     agent.edit("old.py", "beta = 2\n", "beta = 20\n")
@@ -348,3 +368,56 @@ def test_what_git_cannot_blame_is_an_error(agent: Writer) -> None:
             lines(agent, path, options)
     with pytest.raises(UsageError):
         lines(agent, "old.py", Options(revision="--output=x"))
+
+
+def test_how_many_sessions_are_read_is_told(agent: Writer) -> None:
+    mixed_commit(agent)
+    told: list[tuple[int, int]] = []
+    blame.blame(agent.store(), "old.py", progress=lambda done, all: told.append((done, all)))
+    assert told == [(0, 1), (1, 1)]
+
+
+# -- with an index
+
+
+def test_an_index_spares_the_chains_of_sessions(agent: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = mixed_commit(agent)
+    store = agent.store()
+    index.open(store).refresh()
+    expected = Attribution(store).record(agent.id, commit)
+    monkeypatch.setattr(attribution, "kept", lambda *_: pytest.fail("a chain is read"))
+    asked = Attribution(store)
+    asked.load([agent.id])
+    assert asked.record(agent.id, commit).to_data() == expected.to_data()
+
+
+def test_what_came_after_the_index_counts(agent: Writer) -> None:
+    index.open(agent.store()).refresh()
+    mixed_commit(agent)
+    assert kinds(agent, "old.py") == MIXED
+
+
+def test_an_index_hides_no_broken_session(agent: Writer) -> None:
+    mixed_commit(agent)
+    store = agent.store()
+    tip = store.repo.tip(SESSIONS + agent.id)
+    state = store.repo.files(str(tip), "session.toml")["session.toml"]
+    broken = store.repo.write_batch({"session.toml": state, "events.toml": b"[[event]]\nid = "}, [], "x")
+    agent.repo.git("update-ref", SESSIONS + agent.id, broken)
+    shutil.rmtree(agent.shared / "seen")
+    assert index.open(agent.store()).refresh().broken
+    answer = blame.blame(agent.store(), "old.py")
+    assert len(answer.attribution.broken) == 1
+
+
+def test_an_index_that_is_being_built_is_not_asked(agent: Writer) -> None:
+    mixed_commit(agent)
+    found = index.open(agent.store())
+    found.refresh()
+    tips = {agent.id: str(found.store.repo.tip(SESSIONS + agent.id))}
+    assert len(found.committed(tips, "lines")[agent.id]) == 1
+    assert found.committed(dict.fromkeys(tips, "0" * 40), "lines") == {}
+    with contextlib.closing(database.connect(found.store.shared)) as db:
+        database.begin_build(db)
+    assert found.committed(tips, "lines") == {}
+    assert kinds(agent, "old.py") == MIXED

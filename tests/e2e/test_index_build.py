@@ -1,4 +1,4 @@
-"""The first build of an index, where another process reads ahead: the same rows, whatever becomes of that process."""
+"""The first build of an index, where other processes read ahead: the same rows, whatever becomes of them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,11 @@ def alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[tuple
     return made
 
 
-def test_rows_that_were_made_ahead_are_the_same(store: Store, alone: object) -> None:
+@pytest.mark.parametrize("processors", [1, 2, 100])
+def test_rows_that_were_made_ahead_are_the_same(
+    store: Store, alone: object, monkeypatch: pytest.MonkeyPatch, processors: int
+) -> None:
+    monkeypatch.setattr(ahead, "_processors", lambda: processors)
     found = index.open(store)
     assert found.refresh(rebuild=True).events == 240
     assert rows(found) == alone
@@ -71,14 +75,19 @@ def test_a_process_that_cannot_start_hinders_nothing(
     assert rows(found) == alone
 
 
-def test_a_process_that_is_killed_hinders_nothing(store: Store, alone: object, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("processors", [1, 2, 3])
+def test_a_process_that_is_killed_hinders_nothing(
+    store: Store, alone: object, monkeypatch: pytest.MonkeyPatch, processors: int
+) -> None:
+    monkeypatch.setattr(ahead, "_processors", lambda: processors)
     take, count = ahead.Ahead.take, iter(range(100))
 
-    def killing(self: ahead.Ahead, session_id: str, first: int) -> object:
-        if next(count) == 3 and self._process is not None:
-            self._process.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
-            self._process.wait()
-        return take(self, session_id, first)
+    def killing(self: ahead.Ahead, session_id: str) -> object:
+        process = self.processes[0]
+        if next(count) == 3 and process is not None:
+            process.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
+            process.wait()
+        return take(self, session_id)
 
     monkeypatch.setattr(ahead.Ahead, "take", killing)
     found = index.open(store)

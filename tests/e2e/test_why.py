@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from git_agent_session import progress
 from git_agent_session.answers import why
 from git_agent_session.answers.options import Options
 from git_agent_session.errors import CommitNotFound
@@ -205,6 +206,15 @@ def test_a_record_that_anybody_may_have_written_is_bounded(agent: Writer, cli: C
     rows = [ranges, 3, {"path": 4}]
     agent.store().append(agent.id, "lines", {"commit": commit, "files": rows, "prompt": "no"})
     assert cli("blame", "--json", "f.py").json[0]["kind"] in ("agent", "human", "unknown")
+
+
+def test_a_long_look_at_many_sessions_shows_how_far_it_is(
+    work: Writer, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Reading" not in cli("blame", "old.py", tty=True).err
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    assert "Reading sessions" in cli("blame", "old.py", tty=True, env={"GIT_PAGER": "cat"}).err
+    assert "Reading" not in cli("blame", "old.py").err
 
 
 # -- documents

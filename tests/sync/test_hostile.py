@@ -11,7 +11,7 @@ import pytest
 from git_agent_session import sync
 from git_agent_session.bounds import MAX_CLOCK
 from git_agent_session.git import notes
-from git_agent_session.store import archive_check
+from git_agent_session.store import archive_check, checking
 from tests.sync.team import SESSIONS, TRACKED, Clone, Team, agree
 
 BAD = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
@@ -282,6 +282,22 @@ def test_no_more_sessions_of_archives_are_looked_into_than_was_said(team: Team, 
     look = archive_check.Look(bob.store.repo, most=2)
     assert list(look.unreadable(None, bob.tips()[MONTH])) == ids[:2]
     assert look.unreadable(None, bob.tips()[MONTH]) == {}
+
+
+def test_a_look_into_many_goes_on_in_another_process_and_finds_the_same(
+    team: Team, bob: Clone, good: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "FEW", 2)
+    ids = [f"{n:08x}-bbbb-4bbb-8bbb-bbbbbbbbbbbb" for n in range(4)]
+    texts = {i: event() if n % 2 else "not TOML" for n, i in enumerate(ids)}
+    team.raw(MONTH, archived(team, *((i, team.batch(state(i), text)) for i, text in texts.items())))
+    report = sync.fetch(bob.store, "origin")
+    assert {r.session for r in report.latest() if r.status == "broken"} == {ids[0], ids[2]}
+    found = archive_check.Look(bob.store.repo).unreadable(None, bob.tips()[MONTH])
+    assert {i: e.message for i, e in found.items()} == {
+        r.session: r.reason for r in report.latest() if r.status == "broken"
+    }
+    assert bob.store.ids() == {good, *ids}
 
 
 def test_an_archive_ref_that_is_not_what_it_says_is_named_and_left_out(team: Team, bob: Clone, good: str) -> None:

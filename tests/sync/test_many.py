@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,10 +13,11 @@ import pytest
 
 from git_agent_session import sync
 from git_agent_session.errors import AgentSessionError
+from git_agent_session.git import joining, many
 from git_agent_session.git.repository import Repository
 from git_agent_session.store import checking
 from git_agent_session.sync import transfer
-from tests.sync.team import SESSIONS, Clone, Team
+from tests.sync.team import SESSIONS, TRACKED, Clone, Team, agree
 
 BAD = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
 
@@ -116,18 +118,115 @@ def test_with_many_refs_only_what_moved_is_fetched(
     bob.sync()
     monkeypatch.setattr(transfer, "_MANY", 1)
     asked: list[list[str]] = []
-    fetched = transfer.Connection._fetched
+    brought = transfer.Connection._brought
 
-    def listening(self: transfer.Connection, specs: list[str]) -> object:
-        asked.append(list(specs))
-        return fetched(self, specs)
+    def listening(self: transfer.Connection, tips: Iterable[str]) -> bool:
+        asked.append(list(tips))
+        return brought(self, asked[-1])
 
-    monkeypatch.setattr(transfer.Connection, "_fetched", listening)
+    monkeypatch.setattr(transfer.Connection, "_brought", listening)
+    monkeypatch.setattr(transfer.Connection, "fetch", lambda _: pytest.fail("all refs were asked for"))
     bob.sync()
     assert asked == []
     ada.store.log(several[2], "note", "more")
-    ada.sync()
-    asked.clear()
+    ada.store.drain(several[2])
+    monkeypatch.setattr(transfer, "_MANY", 500)
+    assert sync.push(ada.store, "origin").ok
+    monkeypatch.setattr(transfer, "_MANY", 1)
     bob.sync()
-    assert [[spec.partition(":")[0] for spec in specs] for specs in asked] == [[f"+{SESSIONS}{several[2]}"]]
+    assert asked == [[ada.tips()[SESSIONS + several[2]]]]
     assert bob.tips() == ada.tips()
+
+
+@pytest.mark.parametrize("version", ["0", "2"])
+def test_a_first_fetch_makes_a_line_of_each_ref_and_no_file(
+    ada: Clone, bob: Clone, several: list[str], monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setattr(joining, "MANY", 2)
+    bob.git("config", "protocol.version", version)
+    report = sync.fetch(bob.store, "origin")
+    assert {r.session: r.status for r in report.latest() if r.session} == dict.fromkeys(several, "new")
+    assert {ref for ref in loose(bob) if "agent-sessions/" in ref or "agent-sessions-remotes/" in ref} == set()
+    assert bob.tips() == ada.tips() and bob.tips(TRACKED).keys() == {TRACKED + i for i in several}
+    assert bob.run("git", "fsck", "--strict").returncode == 0
+    agree([ada, bob])
+
+
+def loose(clone: Clone) -> set[str]:
+    top = clone.path / ".git"
+    return {str(path.relative_to(top)) for path in (top / "refs").rglob("*") if path.is_file()}
+
+
+def test_where_the_remote_gives_no_objects_by_their_ids_git_fetches_all(
+    ada: Clone, bob: Clone, several: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer.Connection, "_brought", lambda *_: False)
+    assert sync.fetch(bob.store, "origin").ok
+    agree([ada, bob])
+
+
+def test_a_tracking_ref_in_the_way_is_no_reason_for_the_others_to_stay_away(
+    ada: Clone, bob: Clone, several: list[str]
+) -> None:
+    bob.git("update-ref", f"{TRACKED}{several[0]}/x", bob.git("rev-parse", "HEAD"))
+    report = sync.fetch(bob.store, "origin")
+    assert bob.store.ids() == set(several[1:])
+    assert any(several[0] in line for line in report.warnings)
+
+
+def test_killed_once_the_objects_are_there_the_next_fetch_goes_on(
+    ada: Clone, bob: Clone, several: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def dies(*_: object) -> bool:
+        raise Killed
+
+    with monkeypatch.context() as m:
+        m.setattr(transfer.Connection, "_tracked", dies)
+        with pytest.raises(Killed):
+            sync.fetch(bob.store, "origin")
+    assert bob.tips() == {} and bob.tips(TRACKED) == {}
+    bob.sync()
+    agree([ada, bob])
+
+
+def test_git_finds_the_same_batches_as_libgit2(ada: Clone, several: list[str]) -> None:
+    ada.store.log(several[0], "note", "more")
+    ada.store.drain(several[0])
+    repo = ada.store.repo
+    commits = [c for tip in tips_of(ada).values() for c in repo.chain(tip)]
+    with many.Batches(repo, checking._LIMITS) as batches:
+        assert list(batches.read(commits)) == [joining.read_batch(repo, c, checking._LIMITS) for c in commits]
+    assert len(commits) > len(several)
+
+
+def test_what_is_no_batch_is_left_to_be_judged_and_the_next_is_read(ada: Clone, several: list[str], team: Team) -> None:
+    repo = ada.store.repo
+    good = tips_of(ada)[several[0]]
+    blob = ada.git("rev-parse", f"{good}:session.toml")
+    tree = ada.git("rev-parse", f"{good}^{{tree}}")
+    bare = ada.git("commit-tree", ada.git("mktree", input=""), "-m", "x")
+    folder = ada.git("mktree", input=f"040000 tree {tree}\tevents.toml\n100644 blob {blob}\tsession.toml\n")
+    odd = [blob, tree, "1" * 40, bare, ada.git("commit-tree", folder, "-m", "x")]
+    with many.Batches(repo, checking._LIMITS) as batches:
+        found = list(batches.read([good, *[c for one in odd for c in (one, good)]]))
+    assert [batch.id if batch else None for batch in found] == [good, *[None, good] * len(odd)]
+    with many.Batches(repo, {"session.toml": 10, "events.toml": 10_000}) as batches:
+        assert list(batches.read([good, good])) == [None, None]
+
+
+def test_sessions_of_several_batches_and_joins_are_checked_all_the_same(
+    ada: Clone, bob: Clone, several: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob.sync()
+    for clone in (ada, bob):
+        clone.store.log(several[1], "note", clone.path.name)
+        clone.store.drain(several[1])
+    for clone in (ada, bob, ada):
+        clone.sync()
+    monkeypatch.setattr(checking, "FEW", 1)
+    repo, tips = ada.store.repo, tips_of(ada)
+    assert dict(checking.checked(repo, tips)) == {i: checking.check(repo, i, tip, None) for i, tip in tips.items()}
+    assert checking.check(repo, several[1], tips[several[1]], None).joins

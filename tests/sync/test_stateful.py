@@ -21,11 +21,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from git_agent_session import sync
-from git_agent_session.git import repository
+from git_agent_session.git import joining, packing, repository
 from git_agent_session.hooks import installer
 from git_agent_session.model import Link
-from git_agent_session.store import archive, links
+from git_agent_session.store import archive, checking, links
 from git_agent_session.store.seen import Seen
+from git_agent_session.sync import transfer
 from tests.sync.team import SESSIONS, Clone, Team, content
 
 pytestmark = [
@@ -270,8 +271,15 @@ def run(examples: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_six_clones_agree_after_some_hundred_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    run(6, 50, monkeypatch)
+@pytest.mark.parametrize("many", [joining.MANY, 2])
+def test_six_clones_agree_after_some_hundred_steps(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    # as if each fetch brought hundreds: listed first, checked by one git, written into packed-refs
+    monkeypatch.setattr(joining, "MANY", many)
+    if many == 2:
+        monkeypatch.setattr(transfer, "_MANY", 1)
+        monkeypatch.setattr(checking, "FEW", 1)
+        monkeypatch.setattr(packing, "_STALE_SECONDS", 0.05)
+    run(4, 50, monkeypatch)
 
 
 @pytest.mark.slow
