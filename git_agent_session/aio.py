@@ -142,6 +142,7 @@ class AsyncStore:
         """As `Store.set`."""
         return await self.run(lambda store: store.set(session, **changes))
 
+    is_off = _awaited(Store.is_off)
     resolve = _awaited(Store.resolve)
     current_id = _awaited(Store.current_id)
     ids = _awaited(Store.ids)

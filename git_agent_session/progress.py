@@ -1,7 +1,7 @@
 """A bar on a terminal's standard error for what takes more than a second; nothing anywhere else.
 
-Where the work tells how far it is, that is shown; where it does not, the seconds are. The bar is gone when the work is
-done, so that what is printed then stands alone.
+Where the work tells how far it is, that is shown; where it does not, or goes on after the last, the seconds are. The
+bar is gone when the work is done, so that what is printed then stands alone.
 """
 
 from __future__ import annotations
@@ -51,11 +51,12 @@ class Bar:
         self.erase()
 
     def __call__(self, done: int, total: int) -> None:
-        """`done` of `total` are done; at the last the bar goes."""
+        """`done` of `total` are done; at the last the bar goes, and what comes then has its own patience."""
         self._done, self._total = done, total
         if not self._able:
             return
         if done >= total:
+            self._began = time.monotonic()
             self.erase()
         else:
             self._draw()
@@ -77,8 +78,7 @@ class Bar:
 
     def _watch(self) -> None:
         while not self._over.wait(_EVERY):
-            if not self._total or self._done < self._total:
-                self._draw()
+            self._draw()
 
     def _draw(self) -> None:
         now = time.monotonic()
@@ -91,7 +91,7 @@ class Bar:
             self._write("\r" + text + " " * max(0, before - self._columns))
 
     def _text(self, seconds: int) -> str:
-        if not self._total:
+        if self._done >= self._total:
             return f"{self._what} … {seconds} s"
         filled = _CELLS * self._done // self._total
         bar = "#" * filled + "." * (_CELLS - filled)

@@ -33,8 +33,8 @@ def command(env: Env, days: int | None, dry_run: bool, as_json: bool) -> None:
         for error in store.drain_all():
             env.warn(error.line())
         archive.reconcile(store.repo)
-    with env.busy("Archiving"):
-        done = archive.run(store, older_than=days, dry_run=dry_run)
+    with env.busy("Archiving", "sessions") as bar:
+        done = archive.run(store, older_than=days, dry_run=dry_run, progress=bar)
     env.report_broken()
     if as_json:
         env.json([archived.to_dict() for archived in done])

@@ -60,8 +60,8 @@ def command(
         if not _agreed(env, sum(swept.action == sweep.DELETED for swept in chosen), yes):
             env.say("nothing was done")
             return
-        with env.busy("Cleaning up"):
-            chosen, errors = sweep.sweep(env.store, chosen)
+        with env.busy("Cleaning up", "sessions") as bar:
+            chosen, errors = sweep.sweep(env.store, chosen, bar)
     if as_json:
         env.json([swept.to_dict() for swept in chosen])
     else:

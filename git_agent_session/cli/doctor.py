@@ -41,10 +41,10 @@ def command(env: Env, limit: int, repair: bool, dry_run: bool, as_json: bool) ->
     if dry_run and not repair:
         refuse("without --repair there is nothing to try", "doctor alone changes nothing")
     store = env.store if location(env) is not None or repair else None
-    with env.busy("Repairing"):
-        done = mend(store, env.start, dry_run=dry_run) if store is not None and repair else []
-    with env.busy("Looking"):
-        found = examine(store, env.environ, env.start, limit=limit)
+    with env.busy("Repairing", "checks") as bar:
+        done = mend(store, env.start, dry_run=dry_run, progress=bar) if store is not None and repair else []
+    with env.busy("Asking", "agents") as bar:
+        found = examine(store, env.environ, env.start, limit=limit, progress=bar)
     if as_json:
         env.json({**found.to_dict(), **({"repairs": [r.to_dict() for r in done]} if repair else {})})
     else:

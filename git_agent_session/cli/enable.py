@@ -79,7 +79,11 @@ def command(
     chosen = list(dict.fromkeys(names)) or _choose(env, where, yes)
     if chosen or as_json:
         _enable(env, chosen, where, trust, ("write" if write else "read") if mcp else "", as_json)
-    if chosen and location(env) is not None:
+    here = location(env)
+    if chosen and here is not None:
+        from git_agent_session.store import register
+
+        register.note(here.common_dir, env.environ)
         env.remark_hooks()
 
 

@@ -138,7 +138,7 @@ def _print(env: Env, report: Report, words: Mapping[str, str], *, dry_run: bool)
 # what the summary says of each outcome, beside those that were imported
 _OUTCOMES = {
     "imported": "",
-    "grown": "have grown",
+    "grown": "with more than before",
     "known": "known already",
     "recorded": "recorded otherwise",
     "empty": "without a word",

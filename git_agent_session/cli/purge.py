@@ -61,8 +61,8 @@ def command(
         return
     # first there: what was fetched from it is needed to know what it has
     removed = Removal(store.repo, there).purge(found) if there else None
-    with env.busy("Purging"):
-        done = purge.purge(store, found)
+    with env.busy("Purging", "sessions") as bar:
+        done = purge.purge(store, found, bar)
         if gc:
             purge.collect(store.repo)
         left = purge.remaining(store.repo, done.tips)

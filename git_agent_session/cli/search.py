@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 # a word that may not be there begins with a dash
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("words", metavar="WORDS…", nargs=-1, type=TEXT)
+@click.argument("words", metavar="[WORDS…]", nargs=-1, type=TEXT)
 @click.option("--agent", metavar="NAME", type=TEXT, help="Only sessions of this agent.")
 @click.option("--file", metavar="PATH", type=TEXT, help="Only sessions that touched this file, folder or pattern.")
 @click.option("--since", metavar="DATE", type=TEXT, help="Only what happened after DATE.")
 @click.option("--until", metavar="DATE", type=TEXT, help="Only what happened before DATE.")
 @click.option("--tag", metavar="TAG", type=TEXT, help="Only sessions with this tag.")
 @click.option("--commit", metavar="COMMIT", type=TEXT, help="Only sessions that made this commit.")
+@click.option("--branch", metavar="BRANCH", type=TEXT, help="Only sessions with a commit on it, or in a range: A..B.")
 @click.option("--user", metavar="WHO", type=TEXT, help="Only sessions whose user's name or mail has WHO in it.")
 @click.option("--status", metavar="STATUS", type=TEXT, help="Only sessions of these statuses, with commas between.")
 @click.option("--project", metavar="NAME", type=TEXT, help="Only sessions of this project.")
@@ -45,8 +46,8 @@ def command(
     """Search goals, prompts, answers, tool calls, decisions and files.
 
     WORDS must all be there; "a phrase" is one in quotes, begin* any word that begins so, -word may not be there. The
-    filters can stand among the words too, as agent:codex, file:src/, since:yesterday, tag:api. Words that begin with a
-    dash are safest after --."""
+    filters can stand among the words too, as agent:codex, file:src/, since:yesterday, tag:api; without a word they find
+    what was said last. Words that begin with a dash are safest after --."""
     given = {name: value for name, value in filters.items() if value is not None}
     for name, value in given.items():
         if not value.strip():
@@ -75,7 +76,7 @@ def command(
     elif found:
         _show(env, found)
     else:
-        env.say("nothing has all of that; fewer words find more")
+        env.say(search.nothing(" ".join(words)))
 
 
 def _show(env: Env, found: list[Hit]) -> None:

@@ -196,7 +196,9 @@ def _opened(env: Env, session_id: str) -> None:
 def _remarks(env: Env, session_id: str, before: str | None, *, quiet: bool) -> None:
     """What a person should know on stderr: hooks that are missing, and the session that was current."""
     from git_agent_session import live
+    from git_agent_session.store import register
 
+    register.note(env.store.repo.location.common_dir, env.environ)
     env.remark_hooks()
     named = env.environ.get("GIT_AGENT_SESSION")
     if named and before != session_id:

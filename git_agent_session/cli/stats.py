@@ -25,9 +25,11 @@ _CHARTS = ("sessions", "commits", "tokens", "cost", "time", "errors", "lines")
 @click.option("--alive", is_flag=True, help="Count the lines that they added, and those that are still there at HEAD.")
 @click.option("--storage", is_flag=True, help="Say how many bytes the sessions take.")
 @click.option(
-    "--all-repos", is_flag=True, help="All repositories that git's configuration knows and that have sessions."
+    "--all-repos", is_flag=True, help="All repositories where this was installed or started, and those you name."
 )
-@click.option("--chart", type=click.Choice(_CHARTS), default="sessions", help="What the bars show; default: sessions.")
+@click.option(
+    "--chart", type=click.Choice(_CHARTS), help="What the bars show; default: sessions, of sessions the cost."
+)
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), default=20, help="At most N rows; default: 20.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, all rows.")
 @json_option
@@ -40,7 +42,7 @@ def command(
     alive: bool,
     storage: bool,
     all_repos: bool,
-    chart: str,
+    chart: str | None,
     limit: int,
     as_csv: bool,
     as_json: bool,
@@ -48,8 +50,8 @@ def command(
     """Show what the sessions came to.
 
     Sessions, commits, tokens and cost, how long they took, how many succeeded, were resumed or had errors, and the
-    tools. --all-repos looks where agentSession.repository, maintenance.repo and scalar.repo of the user's git
-    configuration point: git keeps no other list."""
+    tools. --all-repos looks at the repositories where `install`, `enable` or a session put themselves on a list of this
+    user, and where agentSession.repository, maintenance.repo and scalar.repo of the user's git configuration point."""
     if as_csv and as_json:
         refuse("--csv and --json are two formats", "give one of them")
     if chart == "lines" and not alive:
@@ -81,7 +83,10 @@ def command(
         env.say("no sessions here yet" if not (since or until) else "no session fits")
     else:
         view = env.view(paged=True)
-        env.lines(report.text(view, found, chart=chart, limit=limit), paged=True)
+        env.lines(
+            report.text(view, found, chart=chart or ("cost" if by == "session" else "sessions"), limit=limit),
+            paged=True,
+        )
         if sizes:
             env.write(report.storage(view, sizes, found.total.sessions))
 
@@ -105,6 +110,8 @@ def _stores(env: Env, all_repos: bool) -> Sequence[Reader]:
         env.start = first.worktree or first.git_dir
     for line in known.broken:
         env.warn(line)
+    if known.gone:
+        env.warn(f"left out, not there any more: {', '.join(known.gone)}")
     if not known.repositories:
         refuse(
             "no repository with sessions is known",

@@ -32,8 +32,8 @@ def command(env: Env, range: str, require: bool, form: str, as_json: bool) -> No
     """
     from git_agent_session.report import verify
 
-    with env.busy("Checking commits"):
-        found = verify.verify(env.store, range)
+    with env.busy("Checking", "commits") as bar:
+        found = verify.verify(env.store, range, bar)
     form = "json" if as_json else form
     if form == "json":
         env.json(found.to_dict())

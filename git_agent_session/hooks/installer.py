@@ -23,6 +23,7 @@ from git_agent_session.hooks.report import Plan, Report, carried_out, problem
 from git_agent_session.hooks.sources import HOOKS, LIBRARY, look, sources
 from git_agent_session.hooks.steps import Step
 from git_agent_session.hooks.user import is_ours
+from git_agent_session.store import register
 
 PLAIN = "hooks"
 REDIRECTED = "hooks-path"
@@ -67,7 +68,10 @@ def install(start: str | None = None, *, dry_run: bool = False) -> Report:
     StorageError when the repository cannot be written, GitError; in each case nothing has changed.
     """
     place = find(start)
-    return _carried_out(place, lambda: _plan_install(place), lambda plan: _verify(place, plan), dry_run=dry_run)
+    done = _carried_out(place, lambda: _plan_install(place), lambda plan: _verify(place, plan), dry_run=dry_run)
+    if not dry_run:
+        register.note(place.common, os.environ)
+    return done
 
 
 def uninstall(start: str | None = None, *, dry_run: bool = False) -> Report:
@@ -76,7 +80,10 @@ def uninstall(start: str | None = None, *, dry_run: bool = False) -> Report:
     What was changed since is left as it is and reported as `keep`. Raises like `install`.
     """
     place = find(start)
-    return _carried_out(place, lambda: _plan_uninstall(place), lambda plan: None, dry_run=dry_run)
+    done = _carried_out(place, lambda: _plan_uninstall(place), lambda plan: None, dry_run=dry_run)
+    if not dry_run:
+        register.forget(place.common, os.environ)
+    return done
 
 
 def status(start: str | None = None) -> Status:

@@ -46,7 +46,7 @@ class Span:
 
 def arrivals(repo: Repository, data: bytes) -> tuple[list[Arrival], list[str]]:
     """The sessions that the spans in `data` tell of, and what is to be said of the file. Raises Unreadable."""
-    groups: dict[str, list[Span]] = {}
+    found: list[Span] = []
     ours: dict[str, str] = {}
     others = broken = 0
     for doc in outside.documents(data):
@@ -57,14 +57,19 @@ def arrivals(repo: Repository, data: bytes) -> tuple[list[Arrival], list[str]]:
             if not span.text("gen_ai.operation.name") or not span.own:
                 others += 1
                 continue
-            key = span.text("gen_ai.conversation.id") or span.trace
-            groups.setdefault(key, []).append(span)
+            found.append(span)
             own = span.attributes.get(f"{otlp.OWN}.id")
             if isinstance(own, str) and is_session_id(own):
-                ours[key] = own
+                ours[span.trace] = own
+    groups: dict[str, list[Span]] = {}
+    for span in found:
+        # two agents may call their conversations alike
+        key = ours.get(span.trace) or span.text("gen_ai.conversation.id") or span.trace
+        groups.setdefault(key, []).append(span)
     said = [f"{broken} lines are no OTLP"] if broken else []
     said += [f"{others} spans are not of the GenAI conventions"] if others else []
-    return [_arrival(repo, key, found, ours.get(key)) for key, found in groups.items()], said
+    own_ids = set(ours.values())
+    return [_arrival(repo, key, spans, key if key in own_ids else None) for key, spans in groups.items()], said
 
 
 def _spans(doc: Doc) -> Iterator[Span]:

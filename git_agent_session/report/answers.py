@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from git_agent_session import term
 from git_agent_session.agents.authorship import AGENT, HUMAN, MIXED, UNKNOWN
-from git_agent_session.answers.blame import BlamedLine
+from git_agent_session.answers.blame import BlamedLine, Block
 from git_agent_session.answers.why import Answer, Behind, Said
 from git_agent_session.report import view as words
 from git_agent_session.report.view import View
 
-# lines that are put together for one write
+# lines, at least, that are put together for one write
 BLOCK = 500
 # columns of who wrote a line
 _WHO = 40
@@ -24,18 +24,26 @@ NOT_COMMITTED = "not committed yet"
 GET = "`git agent-session fetch` gets what others have shared"
 
 
-def blame(view: View, lines: Iterable[BlamedLine]) -> Iterator[str]:
+def blame(view: View, blocks: Sequence[Block]) -> Iterator[str]:
     """A line for each: commit, who wrote it, author date, number, text. Several lines come as one text."""
-    rows = list(lines)
-    last = len(str(rows[-1].number)) if rows else 1
+    rows = [block.line for block in blocks]
+    last = len(str(rows[-1].number + len(blocks[-1].raw) - 1)) if rows else 1
     keys = [(row.commit, row.kind, row.session, row.prompt) for row in rows]
     firsts = dict(zip(reversed(keys), reversed(rows), strict=True))
     whos = {key: _who(view, row) for key, row in firsts.items()}
     size = max(map(term.width, whos.values()), default=0)
     left = {key: _left(view, row, whos[key], size) for key, row in firsts.items()}
-    for start in range(0, len(rows), BLOCK):
-        block = zip(keys[start : start + BLOCK], rows[start : start + BLOCK], strict=True)
-        yield "\n".join([f"{left[key]} {row.number:>{last}}) {_code(row.text)}".rstrip(" ") for key, row in block])
+    lines: list[str] = []
+    for key, block in zip(keys, blocks, strict=True):
+        texts, head = block.texts, left[key]
+        if not "".join(texts).isprintable():
+            texts = [_code(text) for text in texts]
+        lines += [f"{head} {n:>{last}}) {text}".rstrip(" ") for n, text in enumerate(texts, block.line.number)]
+        if len(lines) >= BLOCK:
+            yield "\n".join(lines)
+            lines = []
+    if lines:
+        yield "\n".join(lines)
 
 
 def _code(text: str) -> str:

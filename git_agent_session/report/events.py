@@ -42,8 +42,10 @@ def describe(event: Event, subject: Subject) -> str:
     """What an event says, in one line."""
     data = event.data
     say = _SAYS.get(event.kind)
-    if event.kind in ("commit", "unlink", "lines"):
+    if event.kind in ("commit", "unlink"):
         text = _commit(data, "commit", subject)
+    elif event.kind == "lines":
+        text = f"{_commit(data, 'commit', subject)}: {_lines(data)}"
     elif event.kind == "rewrite":
         text = f"{_text(data, 'old')[: words.SHORT_COMMIT]} is now {_commit(data, 'new', subject)}"
     elif say:
@@ -62,6 +64,20 @@ def _commit(data: Doc, key: str, subject: Subject) -> str:
     commit = _text(data, key)
     via = f" ({_text(data, 'via')})" if data.get("via") else ""
     return f"{commit[: words.SHORT_COMMIT]} {subject(commit)}{via}".rstrip()
+
+
+def _lines(data: Doc) -> str:
+    """How many lines of a commit are whose, as far as an event of anybody's says so: `14 agent, 2 human`."""
+    counted = dict.fromkeys(("agent", "mixed", "human"), 0)
+    rows = data.get("files")
+    for row in rows if isinstance(rows, list) else ():
+        for kind in counted if isinstance(row, dict) else ():
+            spans = row.get(kind)
+            for span in spans.split() if isinstance(spans, str) else ():
+                first, _, last = span.partition("@")[0].partition("-")
+                if first.isdecimal() and (last or first).isdecimal() and len(last or first) < 7:
+                    counted[kind] += max(0, int(last or first) - int(first) + 1)
+    return ", ".join(f"{n:,} {kind}" for kind, n in counted.items() if n) or "nothing is known of its lines"
 
 
 def _start(data: Doc) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -38,12 +38,22 @@ _QUIET = {
 }
 
 
-def examine(store: Store | None, env: Mapping[str, str], start: str | None, *, limit: int) -> Diagnosis:
-    """What stands well and what does not; `store` is None outside a repository, `limit` how many commits to look at."""
+def examine(
+    store: Store | None,
+    env: Mapping[str, str],
+    start: str | None,
+    *,
+    limit: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Diagnosis:
+    """What stands well and what does not; `store` is None outside a repository, `limit` how many commits to look at.
+
+    `progress` is called with how many agents have answered, and how many there are.
+    """
     location = store.repo.location if store is not None else None
     sessions = list(store.list()) if store is not None else []
     findings: list[Finding] = []
-    agents = _agents(location, sessions, env)
+    agents = _agents(location, sessions, env, progress)
     used = bool(sessions) or any(agent.enabled for agent in agents)
     hooks = _hooks(start, findings, used=used) if store is not None else None
     found_everywhere = _everywhere(findings)
@@ -62,11 +72,13 @@ def examine(store: Store | None, env: Mapping[str, str], start: str | None, *, l
     return Diagnosis(hooks, tuple(agents), tuple(findings), *left, everywhere=found_everywhere)
 
 
-def mend(store: Store, start: str | None, *, dry_run: bool = False) -> list[Repair]:
+def mend(
+    store: Store, start: str | None, *, dry_run: bool = False, progress: Callable[[int, int], None] | None = None
+) -> list[Repair]:
     """Put right what can be put right without a question: git's hooks, then what `store.repair` knows."""
     from git_agent_session.store.repair import Repairs
 
-    return [*_mended_hooks(start, dry_run=dry_run), *Repairs(store, dry_run=dry_run).run()]
+    return [*_mended_hooks(start, dry_run=dry_run), *Repairs(store, dry_run=dry_run).run(progress)]
 
 
 def _mended_hooks(start: str | None, *, dry_run: bool) -> list[Repair]:
@@ -117,11 +129,20 @@ def _everywhere(findings: list[Finding]) -> everywhere.Status | None:
 # -- agents
 
 
-def _agents(location: Location | None, sessions: Sequence[Session], env: Mapping[str, str]) -> list[AgentState]:
+def _agents(
+    location: Location | None,
+    sessions: Sequence[Session],
+    env: Mapping[str, str],
+    progress: Callable[[int, int], None] | None,
+) -> list[AgentState]:
     places = [settings.place(name, location, env) for name in registry.names()]
     # each is a process that takes up to seconds to say two words
     with ThreadPoolExecutor(max_workers=len(places) or 1) as pool:
-        versions = list(pool.map(lambda place: _version(place, env), places))
+        asked = [pool.submit(_version, place, env) for place in places]
+        for number, _ in enumerate(as_completed(asked), 1):
+            if progress is not None:
+                progress(number, len(places))
+        versions = [answer.result() for answer in asked]
     found = []
     for place, version in zip(places, versions, strict=True):
         seen = _seen(location, place.name, sessions)

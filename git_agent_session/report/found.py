@@ -14,6 +14,9 @@ from git_agent_session.model import Session
 from git_agent_session.report.view import View
 
 _INDENT = 4
+# the files of a tool call, as the index has them behind its words, with the keys between that are empty
+_PATHS = re.compile(r' {3,}\["([^\]]*)"\]\s*$')
+_NEXT = '","'
 
 
 def hits(view: View, found: Sequence[Hit], sessions: Mapping[str, Session]) -> list[str]:
@@ -42,7 +45,8 @@ def _session(view: View, session_id: str, hit: Hit, session: Session | None) -> 
 def _line(view: View, hit: Hit, size: int) -> str:
     kind = term.clean(hit.kind)
     room = max(view.width - _INDENT - size - 2, 12) if view.width else 0
-    return f"{' ' * _INDENT}{view.dim(kind)}{' ' * (size - len(kind))}  {marked(view, hit.snippet, room)}"
+    snippet = _PATHS.sub(lambda m: f" {m[1].replace(_NEXT, ', ')}", hit.snippet) if kind == "tool" else hit.snippet
+    return f"{' ' * _INDENT}{view.dim(kind)}{' ' * (size - len(kind))}  {marked(view, snippet, room)}"
 
 
 def marked(view: View, snippet: str, room: int) -> str:

@@ -62,7 +62,7 @@ def _short_id(row: Row, view: View) -> str:
 
 def _cost(row: Row, view: View) -> str:
     cost = row.session.usage.get("cost_usd")
-    return f"{cost:.2f}" if cost else ""
+    return words.usd(cost).replace("$", "").replace(",", "") if cost else ""
 
 
 def _tokens(row: Row, view: View) -> str:

@@ -35,13 +35,13 @@ def gather(store: Reader, revisions: str = "") -> PullRequest:
 def summary(found: PullRequest) -> str:
     """All of it in a sentence."""
     if not found.commits:
-        return f"No commits in {term.clean(found.range)}."
+        return f"No commits in {words.revisions(found.range)}."
     linked, all_ = len(found.linked), term.count(len(found.commits), "commit")
     if not linked:
         text = f"No agent session is behind the {all_}."
     else:
         text = f"{term.count(len(found.sessions), 'agent session')} made {linked} of {all_}"
-        text += f", for ${found.cost_usd:,.2f} in all." if found.cost_usd else "."
+        text += f", for {words.usd(found.cost_usd)} in all." if found.cost_usd else "."
     if found.unlinked:
         count = len(found.unlinked)
         text += f" {term.count(count, 'commit')} by agents without a session."
@@ -134,7 +134,7 @@ def _some(paths: Sequence[str]) -> list[str]:
 
 def page(found: PullRequest) -> Iterator[str]:
     """The report as one page: no script, nothing fetched, and the policy that says so."""
-    title = html.esc(f"Agent sessions in {found.range}")
+    title = html.esc(f"Agent sessions in {words.revisions(found.range)}")
     yield html.head(title)
     yield f"<header>\n<h1>{title}</h1>\n<p>{html.esc(summary(found))}</p>\n</header>\n<main>\n"
     for told in found.sessions:

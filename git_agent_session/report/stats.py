@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from git_agent_session import term
 from git_agent_session.answers.stats import RATES, TOKENS, Row, Stats
-from git_agent_session.report.view import View
+from git_agent_session.report.view import View, usd, wrapped
 
 # what a chart can show: the name -> the number of a row
 MEASURES: dict[str, Callable[[Row], float]] = {
@@ -23,6 +23,8 @@ MEASURES: dict[str, Callable[[Row], float]] = {
 _BAR = 30
 _NARROWEST = 8
 _TOOLS = 8
+_ABOUT = 40
+_NAMES = 10
 
 
 def text(view: View, found: Stats, *, chart: str, limit: int) -> Iterator[str]:
@@ -34,10 +36,17 @@ def text(view: View, found: Stats, *, chart: str, limit: int) -> Iterator[str]:
     # of weeks the latest matter
     shown = shown[-limit:] if found.by == "week" else shown[:limit]
     yield ""
-    yield from _table(view, found.by, shown, chart)
+    yield from _table(view, found.by, [(_name(name, found.about), row) for name, row in shown], chart)
     left = len(found.groups) - len(shown)
     if left:
         yield view.dim(f"and {left} more; --limit {len(found.groups)} shows all")
+
+
+def _name(name: str, about: Mapping[str, str]) -> str:
+    """A group's name; of a session its short id and what it was about."""
+    if name not in about:
+        return name
+    return f"{name[:8]} {term.fit(term.clean(about[name]), _ABOUT)}".rstrip()
 
 
 def _total(view: View, row: Row) -> Iterator[str]:
@@ -46,15 +55,16 @@ def _total(view: View, row: Row) -> Iterator[str]:
         ("Sessions", f"{row.sessions:,}, {row.ended:,} ended, {row.completed:,} completed"),
         ("Commits", f"{sums['commits']:,}"),
         ("Tokens", ", ".join(f"{term.si(sums[k])} {w}" for k, w in zip(TOKENS, _TOKENS, strict=True) if sums[k])),
-        ("Cost", f"${row.cost_usd:,.2f}" if row.cost_usd else ""),
+        ("Cost", usd(row.cost_usd) if row.cost_usd else ""),
         ("Duration", _durations(row)),
         ("Rates", _rates(row)),
         ("Tools", _tools(row)),
         ("Lines", _lines(row)),
     ]
     for name, told in facts:
-        if told:
-            yield f"{view.heading(f'{name:<9}')} {told}"
+        room = max(view.width - _NAMES, 1) if view.width else 0
+        for number, line in enumerate(wrapped(told, room) if told else []):
+            yield f"{view.heading(f'{name:<9}')} {line}" if not number else " " * _NAMES + line
 
 
 _TOKENS = ("in", "out", "from cache", "to cache")
@@ -95,11 +105,12 @@ def _lines(row: Row) -> str:
 
 
 def _table(view: View, by: str, shown: Sequence[tuple[str, Row]], chart: str) -> list[str]:
-    header = [by, "sessions", "commits", "tokens", "cost", "median", "p95", "success", "errors"]
     alive = any(row.lines is not None for _, row in shown)
-    header += ["alive"] if alive else []
+    names = _OF_ONE if by == "session" else _OF_MANY
+    header = [by, *names, *(["alive"] if alive else [])]
     rows = [
-        [*_cells(name, row), *([f"{row.lines.alive:,}" if row.lines else ""] if alive else [])] for name, row in shown
+        [name, *_cells(row, names), *([f"{row.lines.alive:,}" if row.lines else ""] if alive else [])]
+        for name, row in shown
     ]
     # the table first, without a limit: what is left of the line is the chart's
     plain = term.columns([header, *rows], total=0, flexible=0)
@@ -135,19 +146,25 @@ def bar(value: float, most: float, room: int) -> str:
     return "#" * max(1, round(room * value / most)) if value > 0 else ""
 
 
-def _cells(name: str, row: Row) -> list[str]:
+# the columns of a table; of one session alone there is no median
+_OF_MANY = ("sessions", "commits", "tokens", "cost", "median", "p95", "success", "errors")
+_OF_ONE = ("commits", "tokens", "cost", "time", "errors")
+
+
+def _cells(row: Row, names: Sequence[str]) -> list[str]:
     median, most = row.percentile(0.5), row.percentile(0.95)
-    return [
-        name,
-        f"{row.sessions:,}",
-        f"{row.sums['commits']:,}",
-        term.si(row.tokens),
-        f"${row.cost_usd:,.2f}",
-        "-" if median is None else term.duration(median),
-        "-" if most is None else term.duration(most),
-        _percent(row.success_rate),
-        _percent(row.error_rate),
-    ]
+    told = {
+        "sessions": f"{row.sessions:,}",
+        "commits": f"{row.sums['commits']:,}",
+        "tokens": term.si(row.tokens),
+        "cost": usd(row.cost_usd) if row.cost_usd else "-",
+        "median": "-" if median is None else term.duration(median),
+        "p95": "-" if most is None else term.duration(most),
+        "time": "-" if median is None else term.duration(median),
+        "success": _percent(row.success_rate),
+        "errors": _percent(row.error_rate) if names is _OF_MANY else f"{row.sums['errors']:,}",
+    }
+    return [told[name] for name in names]
 
 
 def _percent(rate: float | None) -> str:

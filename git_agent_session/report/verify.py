@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from git_agent_session.errors import CommitNotFound, UsageError
 from git_agent_session.git import notes
 from git_agent_session.git.recent import Made
 from git_agent_session.git.run import run
+from git_agent_session.report import view as words
 from git_agent_session.report.unlinked import looks_like
 from git_agent_session.store import links
 
@@ -84,16 +85,22 @@ class Verified:
         }
 
 
-def verify(store: Reader, revisions: str = "") -> Verified:
+def verify(store: Reader, revisions: str = "", progress: Callable[[int, int], None] | None = None) -> Verified:
     """Look at the commits of `revisions` (as git-rev-list(1) takes them); default: those that are not upstream yet.
 
-    Raises CommitNotFound when git does not know them, UsageError for an option.
+    `progress` is called with how many commits are done, and how many there are. Raises CommitNotFound when git does not
+    know them, UsageError for an option.
     """
     store.settle()
     chosen = revisions or default_range(store)
     commits = _commits(store, chosen)
     known, late = set(store.ids()), journal.linked(store.shared)
-    marked = [found for commit in commits if (found := _checked(store, commit, known, late)) is not None]
+    marked = []
+    for done, commit in enumerate(commits, 1):
+        if (found := _checked(store, commit, known, late)) is not None:
+            marked.append(found)
+        if progress is not None:
+            progress(done, len(commits))
     return Verified(chosen, len(commits), tuple(marked))
 
 
@@ -157,7 +164,7 @@ def _problem(agent: str, named: Sequence[str]) -> str:
 
 def text(found: Verified) -> list[str]:
     """Lines for people."""
-    looked = f"{term.count(found.commits, 'commit')} in {found.range}, {len(found.marked)} by agents"
+    looked = f"{term.count(found.commits, 'commit')} in {words.revisions(found.range)}, {len(found.marked)} by agents"
     if not found.missing:
         return [f"{looked}: all of those have their session" if found.marked else looked]
     return [*(c.text for c in found.missing), f"{looked}, {len(found.missing)} without a session"]

@@ -109,6 +109,13 @@ def counts(numbers: Mapping[str, int]) -> str:
     return term.clean(", ".join(parts))
 
 
+def revisions(text: str) -> str:
+    """A range as git takes it, for people: ids in full are shortened."""
+    import re
+
+    return re.sub(rf"\b([0-9a-f]{{{SHORT_COMMIT}}})(?:[0-9a-f]{{30}}|[0-9a-f]{{54}})\b", r"\1", term.clean(text))
+
+
 def wrapped(text: str, total: int) -> list[str]:
     """A list of things in lines of at most `total` columns (0: one line), broken after commas."""
     lines: list[str] = []
@@ -141,8 +148,15 @@ def usage(amounts: Mapping[str, float]) -> str:
     parts = [f"{term.si(int(amounts[key]))} {word}" for key, word in words if amounts.get(key)]
     text = f"tokens: {', '.join(parts)}" if parts else ""
     if amounts.get("cost_usd"):
-        text += ("; " if text else "") + f"cost: ${amounts['cost_usd']:.2f}"
+        text += ("; " if text else "") + f"cost: {usd(amounts['cost_usd'])}"
     return text
+
+
+def usd(amount: float) -> str:
+    """An amount of US dollars: `$1,234.50`; of less than a cent four digits, so that little is not nothing."""
+    if not amount or amount >= 0.01:
+        return f"${amount:,.2f}"
+    return f"${amount:.4f}" if amount >= 0.0001 else "<$0.0001"
 
 
 def value(thing: Any) -> str:

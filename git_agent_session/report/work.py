@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from git_agent_session import term
 from git_agent_session.model import Session
 from git_agent_session.orchestration import COMPLETE, DONE, EXECUTING, FAILED, IN_PROGRESS, PENDING
-from git_agent_session.report.view import View
+from git_agent_session.report.view import View, usd
 from git_agent_session.work.deciding import Decision
 from git_agent_session.work.phases import Transition
 from git_agent_session.work.subagents import Subagent
@@ -75,7 +75,7 @@ def agents(view: View, found: Sequence[Subagent]) -> list[str]:
     for agent in found:
         name = agent.type + (f" ({agent.alias})" if agent.alias else "")
         spent = [f"{term.si(agent.tokens)} tokens"] if agent.tokens is not None else []
-        spent += [f"${agent.cost_usd:.2f}"] if agent.cost_usd is not None else []
+        spent += [usd(agent.cost_usd)] if agent.cost_usd is not None else []
         about = [f"checkpoint {agent.checkpoint}"] if agent.checkpoint else []
         about += [t for t in (agent.error, agent.summary) if t]
         rows.append((agent.id, agent.status, name, agent.model, ", ".join(spent), "; ".join(about)))

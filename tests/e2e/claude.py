@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class Claude:
             "AI_AGENT": "claude-code_2-1-329_harness",
         }
 
-    @property
+    @cached_property
     def shared(self) -> Path:
         return Path(self.repo.git("rev-parse", "--path-format=absolute", "--git-common-dir")) / "agent-session"
 

@@ -300,6 +300,17 @@ def test_without_a_reflog_the_way_from_head_to_head_counts(agent: Agent) -> None
     assert agent.links() == [(made, "head")]
 
 
+def test_what_head_did_after_the_command_is_somebody_elses(agent: Agent) -> None:
+    before = agent.repo.git("rev-parse", "HEAD")
+    made = unhooked(agent.repo, a="1\n")
+    agent.repo.git("checkout", "-q", "-b", "topic", before)
+    unhooked(agent.repo, b="1\n")
+    agent.repo.git("checkout", "-q", "-")
+    agent.repo.git("merge", "-q", "--no-ff", "-m", "by hand", "topic", env=OFF)
+    moved(agent, before, made)
+    assert agent.links() == [(made, "head")]
+
+
 def test_a_command_that_says_nothing_of_a_commit_made_none(agent: Agent) -> None:
     before = agent.repo.git("rev-parse", "HEAD")
     made = unhooked(agent.repo, a="1\n")
@@ -310,6 +321,8 @@ def test_a_command_that_says_nothing_of_a_commit_made_none(agent: Agent) -> None
 
 
 def test_a_commit_for_which_git_ran_our_hook_is_not_one_of_an_agent_that_switches_hooks_off(agent: Agent) -> None:
+    # a process that is at work still would look at the commit
+    agent.settled()
     before = agent.repo.git("rev-parse", "HEAD")
     agent.traces.mkdir()
     (agent.traces / f"head.{agent.id}").write_text(f"{before}\n")

@@ -22,6 +22,7 @@ from git_agent_session.errors import UsageError
 from git_agent_session.hooks import installer
 from git_agent_session.interchange import Place, otlp_http
 from git_agent_session.interchange.otlp_http import Endpoint, NotSent
+from git_agent_session.model import Agent
 from tests.e2e.cli import Cli
 from tests.e2e.interchanging import SECRET, clone, opened
 from tests.harness import Repo
@@ -369,6 +370,18 @@ def test_what_was_written_comes_back_elsewhere(repo: Repo, worked: str, tmp_path
     assert sorted(texts) == sorted(["Add a limiter", "Added.", "go on", "go on"])
     tools = [(e.data["name"], e.data["outcome"]) for e in store.history(worked, kinds=("tool",))]
     assert sorted(tools) == [("grep", "error"), ("shell", "ok")]
+
+
+def test_two_agents_that_call_their_conversations_alike_are_two_sessions(repo: Repo, tmp_path: Path) -> None:
+    store = opened(repo)
+    ids = [store.start(goal=name, agent=Agent(name, native_id="small"), activate=False).id for name in ("codex", "pi")]
+    for session in ids:
+        store.append(session, "message", {"role": "user", "text": "hello"})
+    Cli(repo)("export", "--to", f"otlp:{tmp_path / 't.jsonl'}", "--content")
+    other = clone(repo, tmp_path / "other")
+    Cli(other)("import", "--from", f"otlp:{tmp_path / 't.jsonl'}")
+    found = {s.id: (s.agent.type, s.agent.native_id, s.counts["messages"]) for s in opened(other).list()}
+    assert found == {ids[0]: ("codex", "small", 1), ids[1]: ("pi", "small", 1)}
 
 
 def test_a_dry_run_writes_nothing(repo: Repo, tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.harness import ROOT, Repo
 
 EVIL = "\033[31mred\033]0;title\007 [bold]x[/bold] \u202egnp"
 # what of it is stored
-SAID = "[31mred]0;title [bold]x[/bold] gnp"
+SAID = "red [bold]x[/bold] gnp"
 
 
 @pytest.fixture
@@ -78,6 +79,56 @@ def test_a_format_of_ones_own_says_where_the_sessions_go(cli: Cli, two: Mapping[
     assert drawn(cli, "-1", "--oneline") == drawn(cli, "-1", "--pretty=oneline") == drawn(cli, "-1")
 
 
+@pytest.mark.parametrize("name", ["short", "medium", "full", "fuller"])
+def test_gits_named_formats_are_gits_with_a_line_for_the_session(
+    cli: Cli, two: Mapping[str, str], hooked: Repo, name: str
+) -> None:
+    hooked.git("checkout", "-q", "-b", "aside", "HEAD~1")
+    hooked.commit("a subject\n\nand a body\n\n* commit 0123456789012345678901234567890123456789\n")
+    hooked.git("checkout", "-q", "main")
+    hooked.git("merge", "-q", "--no-ff", "-m", "merged", "aside")
+    ours = cli("log-graph", "--decorate", f"--pretty={name}").out.splitlines()
+    own = [line for line in ours if "Session: " in line and "Agent-Session" not in line]
+    assert [line.split("Session: ")[1] for line in own] == [
+        f"{two['second']} codex: {SAID}",
+        *[f"{two['first']} claude-code: Add rate limiting"] * 2,
+    ]
+    left = [line for line in ours if line not in own]
+    # the lanes are drawn by line, and there is one more
+    assert unlaned(left) == unlaned(hooked.lines("log", "--graph", "--decorate", f"--pretty={name}"))
+
+
+def unlaned(lines: Sequence[str]) -> list[str]:
+    texts = (re.sub(r"^[|/\\ *]*", "", line) for line in lines)
+    return [text for text in texts if text]
+
+
+def test_commits_in_a_named_format_stand_apart_by_one_line(cli: Cli, two: Mapping[str, str], hooked: Repo) -> None:
+    hooked.commit("a subject\n\nand a body")
+    lines = cli("log-graph", "--pretty=medium", "-3").out.splitlines()
+    texts = [line.strip("* |") for line in lines]
+    assert not any(a == b == "" for a, b in pairwise(texts))
+    assert all(before == "" for before, text in pairwise(texts) if text.startswith("commit "))
+
+
+def test_a_format_of_the_users_has_a_name(cli: Cli, two: Mapping[str, str], hooked: Repo) -> None:
+    hooked.git("config", "pretty.mine", "format:%s%(session: <%h>)")
+    hooked.git("config", "pretty.alias", "mine")
+    assert drawn(cli, "-2", "--pretty=alias") == ["* by hand", f"* three <{two['second']}>"]
+    assert drawn(cli, "-1", "--pretty") == drawn(cli, "-1", "--pretty=medium")
+    assert re.fullmatch(r"\* C \(by hand, \d{4}-\d\d-\d\d\)", drawn(cli, "-1", "--pretty=reference")[0])
+
+
+def test_as_json_each_commit_has_its_sessions(cli: Cli, two: Mapping[str, str], hooked: Repo) -> None:
+    rows = cli("log-graph", "--json", "--stat", "--graph", "--", "a", "b", "c").json
+    assert [row["subject"] for row in rows] == ["by hand", "three", "two", "one"]
+    assert rows[0]["refs"] == ["HEAD -> main"] and "sessions" not in rows[0]
+    assert [(s["session"][:8], s["agent"]) for s in rows[1]["sessions"]] == [(two["second"], "codex")]
+    assert rows[1]["parents"] == [rows[2]["commit"]] and rows[2]["date"].endswith("Z")
+    assert "\033" not in cli("log-graph", "--json", "--color=always").out
+    assert cli("log-graph", "--json", "--author=nobody").json == []
+
+
 def test_two_sessions_of_one_commit_are_both_named(cli: Cli, two: Mapping[str, str], hooked: Repo) -> None:
     cli("link", "HEAD~1", "--session", two["first"])
     lines = drawn(cli, "-1", "HEAD~1", "--format=%s %(session:%h)%n%(session)")
@@ -135,7 +186,8 @@ def test_what_follows_is_cut_to_the_terminal(cli: Cli, two: Mapping[str, str], m
 def test_what_git_refuses_is_one_line_with_gits_reason(cli: Cli) -> None:
     assert "ambiguous argument 'nope'" in cli.fails("log-graph", "nope")
     assert "unrecognized argument: --frob" in cli.fails("log-graph", "--frob")
-    assert "no room for sessions" in cli.fails("log-graph", "--pretty=fuller", code=2)
+    assert "no room for sessions" in cli.fails("log-graph", "--pretty=email", code=2)
+    assert "unrecognized argument: --frob" in cli("log-graph", "--frob", "--json", code=1).err
 
 
 def test_a_repository_without_sessions_has_its_plain_log(repo: Repo) -> None:

@@ -147,6 +147,9 @@ def test_many_prompts_are_cut(store: Store, repo: Repo, cli: Cli) -> None:
 
 def test_an_empty_range_is_said(cli: Cli) -> None:
     assert "No commits in HEAD..HEAD" in cli("report", "HEAD..HEAD").out
+    full = cli.repo.git("rev-parse", "HEAD")
+    assert f"No commits in {full[:10]}..{full[:10]}." in cli("report", f"{full}..{full}").out
+    assert cli("verify", f"{full}..{full}").out.startswith(f"0 commits in {full[:10]}..{full[:10]}, ")
     assert cli("report", "HEAD..HEAD", "--json").json["sessions"] == []
 
 

@@ -135,6 +135,21 @@ def test_stale_locks_of_ours_go_and_fresh_ones_and_gits_stay(repo: Repo, mended:
     assert not any(p.exists() for p in stale) and all(p.exists() for p in kept)
 
 
+def test_the_lock_on_packed_refs_goes_where_it_is_known_as_ours(repo: Repo, mended: Mended) -> None:
+    linked(repo)
+    aside, lock = repo.path / ".git/packed-refs.agent-session.1.abcdef", repo.path / ".git/packed-refs.lock"
+    lock.touch()
+    os.utime(lock, (OLD, OLD))
+    assert mended.kinds() == [] and lock.exists(), "git's own"
+    lock.unlink()
+    aside.touch()
+    os.link(aside, lock)
+    assert mended.kinds() == [] and lock.exists(), "somebody is at work"
+    os.utime(aside, (OLD, OLD))
+    assert mended.kinds() == ["lock", "leftover"]
+    assert not aside.exists() and not lock.exists()
+
+
 def test_hooks_that_were_changed_are_put_back(repo: Repo, mended: Mended) -> None:
     installer.install(str(repo.path))
     hook = repo.path / ".git/hooks/post-commit"

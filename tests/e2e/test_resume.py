@@ -95,7 +95,7 @@ def test_every_agents_command_names_the_session(repo: Repo, agent: str) -> None:
     assert len(words) > 1 and any("ses_1" in word for word in words[1:])
 
 
-HOSTILE = ["--help", "-x", "a b", "$(touch x)", "a;b", "`x`", "a\nb", "a'b", "../x", "\x1b[31m", "ä", "x" * 201]
+HOSTILE = ["--help", "-x", "a b", "$(touch x)", "a;b", "`x`", "a\nb", "a'b", "../x", "\x1b[31ma b\x07", "ä", "x" * 201]
 
 
 @pytest.mark.parametrize("native_id", HOSTILE)

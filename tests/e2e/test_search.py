@@ -80,12 +80,50 @@ def test_every_filter_narrows(store: Store, repo: Repo) -> None:
     assert {h.session for h in search.search(store, "limiter")} == {mine, other}
     for asked in (
         *("agent:codex", "tag:api", "project:web", "user:ADA@", "status:failed", "commit:HEAD", "file:src/limiter.py"),
-        *("file:src/", "file:*.py", f"session:{mine[:8]}", "kind:message,start -two"),
+        *("file:src/", "file:*.py", f"session:{mine[:8]}", "kind:message,start -two", "branch:main"),
     ):
         found = {h.session for h in search.search(store, f"limiter {asked}")}
         assert found == ({mine} if "kind" not in asked else {mine, other}), asked
     assert search.search(store, "limiter since:2999-01-01T00:00:00.000Z") == []
     assert search.search(store, "limiter", filters={"until": "2000-01-01T00:00:00.000Z"}) == []
+
+
+def test_a_branch_is_a_range_too(store: Store, repo: Repo) -> None:
+    before = worked(store, "one", "limiter")
+    store.link(before, ["HEAD"])
+    repo.git("checkout", "-q", "-b", "topic")
+    topic = worked(store, "two", "limiter")
+    store.link(topic, [repo.commit("second")])
+    worked(store, "three", "limiter")
+    for branch, sessions in (("main", {before}), ("topic", {before, topic}), ("main..topic", {topic})):
+        assert {h.session for h in search.search(store, f"limiter branch:{branch}")} == sessions
+    assert search.search(store, "limiter branch:topic..main") == []
+
+
+def test_filters_alone_find_what_was_said_last(store: Store) -> None:
+    mine = worked(store, "one", "a gate")
+    store.append(mine, "decision", {"text": "kept the old one"})
+    store.append(mine, "message", {"role": "assistant", "text": "a bucket " * 20})
+    worked(store, "two", "a fence", agent="gemini")
+    found = search.search(store, "agent:codex")
+    assert [(h.session, h.kind) for h in found] == [(mine, "message")] * 2
+    assert found[0].snippet.startswith("a bucket a bucket") and found[1].snippet == "a gate"
+    assert [h.snippet for h in search.search(store, "kind:decision")] == ["kept the old one"]
+    assert [h.snippet for h in search.search(store, "agent:codex -bucket")] == ["a gate"]
+    assert len(search.search(store, "kind:message", limit=1)) == 1
+
+
+def test_the_youngest_are_found_in_whatever_session(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("git_agent_session.index.search.SOME", 1)
+    old = worked(store, "old", "first")
+    store.append(old, "decision", {"text": "early"})
+    for n in range(10):
+        worked(store, f"n{n}", f"text {n}")
+    store.append(old, "message", {"role": "assistant", "text": "late"})
+    said = [h.snippet for h in search.search(store, "kind:message", limit=3)]
+    assert said == ["late", "text 9", "text 8"]
+    assert [h.snippet for h in search.search(store, "kind:decision")] == ["early"]
+    assert len(search.search(store, "kind:message", limit=50)) == 12
 
 
 def test_a_narrow_search_finds_what_a_frequent_word_hides(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +156,14 @@ def test_the_command_shows_each_session_with_its_hits(cli: Cli, store: Store) ->
     assert hit["snippet"] == "please add a [limiter] to the [gateway]"
 
 
+def test_the_files_of_a_tool_call_are_shown_as_names(cli: Cli, store: Store) -> None:
+    session = worked(store, "one", "x")
+    store.append(session, "tool", {"name": "Edit", "paths": ["src/a.py", "src/b.py"]})
+    store.append(session, "tool", {"name": "Bash", "summary": 'jq .["src"]'})
+    lines = sorted(line.strip() for line in cli("search", "src").out.splitlines()[1:])
+    assert lines == ['tool  Bash jq .["src"]', "tool  Edit src/a.py, src/b.py"]
+
+
 def test_filters_are_options_too_with_dates_of_git(cli: Cli, store: Store) -> None:
     session = worked(store, "one", "limiter", tags=["api"])
     worked(store, "two", "limiter")
@@ -125,6 +171,7 @@ def test_filters_are_options_too_with_dates_of_git(cli: Cli, store: Store) -> No
     assert {h["session"] for h in found} == {session}
     assert cli("search", "limiter", "until:2020-01-01", "--json").json == []
     assert len(cli("search", "limiter", "--limit", "1", "--json").json) == 1
+    assert "agnet: is no filter: these are agent, file," in cli("search", "limiter", "agnet:codex").err
     assert cli("search", "--", "limiter", "-limiter").err == "nothing has all of that; fewer words find more\n"
 
 
@@ -147,7 +194,10 @@ def test_a_terminal_gets_colour_of_ours_and_no_escape_of_a_text(
     [
         (),
         ("*",),
-        ("agent:codex",),
+        ("-x",),
+        ("agent:codex", "*"),
+        ("branch:nothing",),
+        ("--branch=--all",),
         ("x", "tag:"),
         ("x", "--tag", ""),
         ("x", "--status", "happy"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,34 @@ def test_lines_added_and_those_still_there(store: Store, repo: Repo) -> None:
     assert stats.stats(store, alive=True).total.lines == row.lines
 
 
+def test_only_files_that_may_have_such_lines_are_blamed(store: Store, repo: Repo) -> None:
+    repo.commit("old", files={f"old{n}.py": "1\n" for n in range(5)})
+    session = store.start(goal="write", agent="codex", activate=False).id
+    store.link(session, [repo.commit("mine", files={"b.py": "1\n2\n"})])
+    repo.git("mv", "b.py", "c.py")
+    repo.commit("moved by a person")
+    asked: list[tuple[int, int]] = []
+    for _ in range(2):
+        found = stats.stats(store, alive=True, blaming=lambda done, total: asked.append((done, total)))
+        assert found.total.lines == alive.Lines(2, 2, 0)
+    assert {total for _, total in asked} == {1}
+    # what is linked later is found in files that nobody looked at
+    store.link(session, ["HEAD~2"])
+    assert stats.stats(store, alive=True).total.lines == alive.Lines(7, 7, 0)
+
+
+def test_a_file_that_was_not_looked_at_is_not_taken_for_known(store: Store, repo: Repo) -> None:
+    session = store.start(goal="write", agent="codex", activate=False).id
+    first = repo.commit("first", files={"b.py": "1\n2\n"})
+    store.link(session, [first])
+    assert stats.stats(store, alive=True).total.lines == alive.Lines(2, 2, 0)
+    store.unlink(session, [first])
+    repo.commit("a person", files={"b.py": "1\n"})
+    assert stats.stats(store, alive=True).total.lines == alive.Lines()
+    store.link(session, [first])
+    assert stats.stats(store, alive=True).total.lines == alive.Lines(2, 1, 0)
+
+
 def test_rewritten_history_is_blamed_anew(store: Store, repo: Repo) -> None:
     session = store.start(goal="write", agent="codex", activate=False).id
     store.link(session, [repo.commit("two", files={"b.py": "1\n2\n"})])
@@ -140,7 +169,19 @@ def test_the_command_prints_numbers_and_a_chart(cli: Cli, store: Store) -> None:
     header, codex, gemini = out.splitlines()[-3:]
     assert header.split()[0] == "agent" and header.split()[-1] == "sessions"
     assert codex.count("#") == 30 and gemini.count("#") == 15
+    by_session = cli("stats", "--by", "session").out.splitlines()[-3:]
+    assert all("number" in line and line.count("#") == 30 and "$0.50" in line for line in by_session)
+    assert cli("stats", "--by", "session", "--json").json["groups"][0]["about"].startswith("number")
     assert cli("stats", "--by", "session", "--limit", "2").out.endswith("and 1 more; --limit 3 shows all\n")
+
+
+def test_what_does_not_fit_goes_on_below(cli: Cli, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(store, 1)
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = cli("stats", tty=True, env={"TERM": "dumb", "GIT_PAGER": "cat"}).out.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("Rates"))
+    assert lines[at : at + 2] == ["Rates     100 % succeeded, 0 % resumed,", "          0 % with errors"]
+    assert all(len(line) <= 40 for line in lines)
 
 
 @pytest.mark.parametrize("columns", [40, 80, 100, 200])
@@ -197,6 +238,33 @@ def test_all_repositories_that_are_known(cli: Cli, store: Store, repo: Repo, tmp
     outside.mkdir()
     assert Cli(Repo(outside))("stats", "--all-repos", "--json").json["total"]["sessions"] == 3
     assert "Sessions  3" in Cli(Repo(outside))("stats", "--all-repos", "--since", "2020-01-01").out
+
+
+def test_where_it_is_installed_it_is_known(repo: Repo, cli: Cli, tmp_path: Path) -> None:
+    repos = [Repo.init(tmp_path / parent / "web") for parent in ("a", "b", "c", "d")]
+    for number, other in enumerate(repos):
+        other.cli("install", check=True)
+        made(git_agent_session.open(str(other.path)), 1, number=number)
+    repos[1].cli("uninstall", check=True)
+    shutil.rmtree(repos[2].path)
+    outside = Repo(tmp_path / "outside")
+    outside.path.mkdir()
+    done = Cli(outside)("stats", "--all-repos", "--json")
+    assert {row["name"]: row["sessions"] for row in done.json["groups"]} == {"a/web": 1, "d/web": 1}
+    assert done.err == f"warning: left out, not there any more: {repos[2].path}\n"
+    # deleted for good: that is said once
+    assert Cli(outside)("stats", "--all-repos", "--json").err == ""
+
+
+def test_a_session_that_two_clones_have_counts_once(cli: Cli, store: Store, repo: Repo, tmp_path: Path) -> None:
+    made(store, 1)
+    other = Repo.init(tmp_path / "clone")
+    other.git("fetch", "-q", str(repo.path), "refs/agent-sessions/*:refs/agent-sessions/*")
+    made(git_agent_session.open(str(other.path)), 1, number=2)
+    other.cli("install", check=True)
+    found = cli("stats", "--all-repos", "--json").json
+    assert found["total"]["sessions"] == 2 and found["total"]["tool_calls"] == {"Edit": 2}
+    assert {row["name"]: row["sessions"] for row in found["groups"]} == {"repo": 1, "clone": 2}
 
 
 def test_no_repository_is_known(tmp_path: Path) -> None:

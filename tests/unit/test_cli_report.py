@@ -93,3 +93,28 @@ def test_a_row_leaves_out_what_is_not_known() -> None:
 
 def test_a_moment_that_is_none_is_shown_as_it_is() -> None:
     assert words.local_time("not\x07 a time") == "not a time"
+
+
+@pytest.mark.parametrize(
+    ("files", "text"),
+    [
+        (
+            [{"path": "a", "agent": "1-3@1 7", "human": "9"}, {"path": "b", "mixed": "2-2@4"}],
+            "4 agent, 1 mixed, 1 human",
+        ),
+        ([], "nothing is known of its lines"),
+        (["x", {"agent": ["1"]}, {"agent": "9-1 x-2 1-x 1-99999999999"}], "nothing is known of its lines"),
+        (7, "nothing is known of its lines"),
+    ],
+)
+def test_an_event_about_lines_says_how_many_are_whose(files: object, text: str) -> None:
+    event = Event("e", AT, "lines", {"commit": "ab" * 20, "files": files})
+    assert describe(event, lambda commit: "Subject") == f"ababababab Subject: {text}"
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [(0, "$0.00"), (0.5, "$0.50"), (0.0042, "$0.0042"), (0.00001, "<$0.0001"), (1234.5, "$1,234.50")],
+)
+def test_little_money_does_not_look_like_none(amount: float, text: str) -> None:
+    assert words.usd(amount) == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -147,3 +148,8 @@ def test_every_placeholder_is_in_the_documentation() -> None:
     text = Path(ROOT / "docs/terminal.md").read_text(encoding="utf-8")
     for name in (*placeholders._SESSION, *placeholders._COMMIT):
         assert f"`%{name}`" in text, name
+
+
+@pytest.mark.parametrize(("cost", "text"), [(0.0042, "0.0042"), (0.00001, "<0.0001"), (1234.5, "1234.50"), (0, "")])
+def test_little_money_is_not_none(cost: float, text: str) -> None:
+    assert shown("%$", replace(SESSION, usage={"cost_usd": cost})) == text

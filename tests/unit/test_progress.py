@@ -122,3 +122,22 @@ def test_a_terminal_that_goes_away_stops_the_bar_and_not_the_work(monkeypatch: p
     bar(1, 3)
     bar(2, 3)
     bar(3, 3)
+
+
+def test_work_that_goes_on_after_the_last_gets_its_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    stream = Terminal()
+    with Bar(stream, "Purging", "sessions") as bar:
+        bar(1, 2)
+        bar(2, 2)
+        until(stream, "\rPurging … 0 s")
+    assert stream.getvalue().endswith("\r\033[K")
+
+
+def test_what_comes_after_the_last_is_waited_for_again() -> None:
+    stream = Terminal()
+    with Bar(stream, "Purging") as bar:
+        bar._began -= 10
+        bar(2, 2)
+        time.sleep(0.05)
+    assert stream.getvalue() == ""
