@@ -16,14 +16,14 @@ from benchmarks import large
 from benchmarks.harness import Command, Failed, Table, Target, Variant, measure, rows
 from benchmarks.world import Repo, World
 
-_SPECS = ("+refs/agent-sessions/*:refs/agent-sessions/*", "+refs/notes/agent-sessions:refs/notes/agent-sessions")
+SPECS = ("+refs/agent-sessions/*:refs/agent-sessions/*", "+refs/notes/agent-sessions:refs/notes/agent-sessions")
 _CHECKS = "Python and its libraries start first, each note is read, and of live sessions every batch."
 
 
 def sharing(world: World) -> Iterator[Table]:
     """All of it with as many sessions as the scale says, each with ten events and a commit."""
     count = world.scale.shared
-    server = _bare(world, "server")
+    server = bare(world, "server")
     full = _filled(world, server, count)
     yield _first(world, server, f"First fetch of {count:,} sessions, a ref each", count)
     yield _nothing_to_do(world, full, count)
@@ -38,7 +38,8 @@ def sharing(world: World) -> Iterator[Table]:
     yield from _beside(world, server, count, left)
 
 
-def _bare(world: World, name: str) -> Repo:
+def bare(world: World, name: str) -> Repo:
+    """A server's repository, with nothing in it."""
     server = Repo(world, world.place(name))
     server.path.mkdir(parents=True)
     server.call("init", "-q", "--bare")
@@ -64,7 +65,7 @@ def _run(world: World, repo: Repo, *args: str) -> None:
     command()
 
 
-class _Fresh:
+class Fresh:
     """A clone of the code alone, made anew before each round."""
 
     def __init__(self, world: World, server: Repo, name: str, count: int) -> None:
@@ -91,9 +92,9 @@ class _Fresh:
 def _first(world: World, server: Repo, title: str, count: int) -> Table:
     variants = []
     for name in ("git fetch", "git agent-session fetch"):
-        fresh = _Fresh(world, server, name.replace(" ", "-"), count)
+        fresh = Fresh(world, server, name.replace(" ", "-"), count)
         ours = name != "git fetch"
-        argv = [str(world.launcher), "fetch"] if ours else [world.git, "fetch", "-q", "--no-tags", "origin", *_SPECS]
+        argv = [str(world.launcher), "fetch"] if ours else [world.git, "fetch", "-q", "--no-tags", "origin", *SPECS]
         variants.append(Variant(name, Command(fresh.repo.path, *argv), fresh.make, fresh.check))
     times = measure(variants, world.scale.shared_rounds, warm=1)
     targets = {"git agent-session fetch": Target(ratio=1.3)}
@@ -101,7 +102,7 @@ def _first(world: World, server: Repo, title: str, count: int) -> Table:
 
 
 def _nothing_to_do(world: World, full: Repo, count: int) -> Table:
-    plain = Command(full.path, world.git, "fetch", "-q", "--no-tags", "origin", *_SPECS)
+    plain = Command(full.path, world.git, "fetch", "-q", "--no-tags", "origin", *SPECS)
     ours = Command(full.path, str(world.launcher), "sync", "origin")
     variants = [Variant("git fetch", plain, plain.enter), Variant("git agent-session sync", ours, ours.enter)]
     times = measure(variants, world.scale.shared_rounds)
@@ -138,9 +139,9 @@ def _one_more(world: World, server: Repo, full: Repo, count: int) -> Table:
 
 def _beside(world: World, server: Repo, count: int, left: int) -> Iterator[Table]:
     """The code's own push and fetch, in clones of a server with archived sessions and of one without any."""
-    bare = _bare(world, "bare")
-    bare.call("fetch", "-q", str(server.path), "main:main")
-    places = {"no sessions": bare, "archived sessions": server}
+    empty = bare(world, "bare")
+    empty.call("fetch", "-q", str(server.path), "main:main")
+    places = {"no sessions": empty, "archived sessions": server}
     clones = {name: _clones(world, name, place) for name, place in places.items()}
     for name in places:
         if name != "no sessions":

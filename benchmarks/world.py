@@ -65,9 +65,10 @@ class Scale:
     source: float = 20.0
     shared: int = 10_000
     shared_rounds: int = 5
+    crowd: int = 100_000
 
 
-QUICK = Scale(30, 50_000, 12, 5, 200, 4, (10_000, 100_000), 10, 10, 2, 2, 2, 2, 2, 2, 3, 0.1, 12, 1)
+QUICK = Scale(30, 50_000, 12, 5, 200, 4, (10_000, 100_000), 10, 10, 2, 2, 2, 2, 2, 2, 3, 0.1, 12, 1, 12)
 
 
 def seal(home: Path) -> None:
