@@ -192,9 +192,11 @@ def _writer(repo: Repository, commit: str, parents: list[str], path: str, writes
 def _committed_itself(repo: Repository, write: _Write) -> bool:
     """True when a commit of the session's own, on whatever branch, has taken what it wrote."""
     shared, session_id = repo.location.shared, write.session_id
+    # the journal first: what is drained meanwhile is below the tip then
+    waiting = journal.read(shared, session_id).events
     stored = Seen.load(shared, repo, session_id, repo.tip(SESSIONS + session_id)).linking
     at = timestamp(write.at)
-    for event in (*stored, *journal.read(shared, session_id).events):
+    for event in (*stored, *waiting):
         if event.kind == "commit" and event.at >= at:
             commit, paths = str(event.data.get("commit", "")), event.data.get("paths")
             if write.path in (paths if isinstance(paths, list) else repo.changed_paths(commit)[0]):

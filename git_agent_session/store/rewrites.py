@@ -139,9 +139,10 @@ def _sessions(repo: Repository, commit: str) -> list[links.Noted]:
 
 
 def _links(repo: Repository, session_id: str) -> Mapping[str, Link]:
+    # in this order: what is drained in between is then in both
+    pending = [e for e in journal.read(repo.location.shared, session_id).events if e.kind == "commit"]
     tip = repo.tip(SESSIONS + session_id)
     found = Seen.load(repo.location.shared, repo, session_id, tip).links() if tip else {}
-    pending = [e for e in journal.read(repo.location.shared, session_id).events if e.kind == "commit"]
     return {**found, **fold(session_id, pending).links} if pending else found
 
 

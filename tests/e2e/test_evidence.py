@@ -16,6 +16,7 @@ from git_agent_session.git.discover import Location
 from git_agent_session.hooks import installer
 from git_agent_session.ids import timestamp
 from git_agent_session.store import evidence
+from git_agent_session.store.seen import Seen
 from tests.e2e.claude import Claude, free, until
 from tests.harness import Repo
 
@@ -126,6 +127,24 @@ def test_work_that_the_agent_committed_elsewhere_is_no_evidence_here(agent: Agen
     looked_at(agent, commit)
     assert note(agent.repo, commit) == ""
     assert [via for _, via in agent.links()] == ["env"]
+
+
+def test_what_is_drained_while_it_is_looked_for_is_found(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent.settled()
+    agent.write("a.py", "print(1)\n")
+    agent.repo.git("add", "a.py")
+    agent.repo.git("commit", "-q", "-m", "its own", env={"GIT_AGENT_SESSION": agent.id})
+    store, load = agent.store(), Seen.load
+
+    def loaded(*args: Any) -> Any:
+        monkeypatch.setattr(Seen, "load", load)
+        found = load(*args)
+        store.drain(agent.id)
+        return found
+
+    monkeypatch.setattr(Seen, "load", loaded)
+    (write,) = evidence._read(str(agent.traces / f"{evidence.TOUCHED}{agent.id}"), agent.id)
+    assert evidence._committed_itself(store.repo, write)
 
 
 def test_a_merge_by_hand_is_not_the_agents_whose_work_it_brings(agent: Agent) -> None:

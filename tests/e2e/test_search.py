@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,7 @@ def test_the_youngest_are_found_in_whatever_session(store: Store, monkeypatch: p
     store.append(old, "decision", {"text": "early"})
     for n in range(10):
         worked(store, f"n{n}", f"text {n}")
+    time.sleep(0.002)  # what happened in one millisecond has no order
     store.append(old, "message", {"role": "assistant", "text": "late"})
     said = [h.snippet for h in search.search(store, "kind:message", limit=3)]
     assert said == ["late", "text 9", "text 8"]
