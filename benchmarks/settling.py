@@ -59,12 +59,14 @@ class _Settled:
         self.first = (time.perf_counter() - begun, peak)
 
     def _child(self, repo: Repo) -> Command:
-        from git_agent_session.agents import detach
+        from git_agent_session import own_process
 
         git = os.fspath(repo.path / ".git")
         packages = os.fspath(Path(repo.world.root, "packages"))
         place = (git, git, os.fspath(repo.path))
-        argv = (repo.world.python, "-I", "-c", detach._BOOT, packages, "claude-code", self.session.id, *place)
+        whole = own_process.argv("git_agent_session.agents.detach", "child", "claude-code", self.session.id, *place)
+        _, _, code, boot, _, *args = whole
+        argv = (repo.world.python, "-I", code, boot, packages, *args)
         note = f"transcript={self.session.agent.transcript}"
         return Command(repo.path, *argv, note, env=self.session.agent.env())
 

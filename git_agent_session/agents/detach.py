@@ -7,27 +7,21 @@ Claude Code kills what a hook leaves behind when it ends, and `git commit | cat`
 from __future__ import annotations
 
 import os
-import sys
+
+from git_agent_session import own_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from git_agent_session.agents.protocol import Capture
     from git_agent_session.git.discover import Location
 
-_BOOT = """import sys
-sys.path.insert(0, sys.argv[1])
-from git_agent_session.agents.detach import child
-child(sys.argv[2:])"""
-_PACKAGES = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
 
 def settle(location: Location, agent: str, session_id: str, capture: Capture) -> None:
     """Start the settle step for a session and come back at once. Raises OSError when no process can be started."""
     place = (location.git_dir, location.common_dir, location.worktree or "")
     notes = [f"{key}={value}" for key, value in capture.notes.items()]
-    # as isolated as this process is, and never importing from the folder it stands in
-    argv = [sys.executable, "-I" if sys.flags.isolated else "-P", "-c", _BOOT, _PACKAGES, agent, session_id]
-    argv += [os.path.abspath(p) if p else "" for p in place] + notes
+    folders = [os.path.abspath(p) if p else "" for p in place]
+    argv = own_process.argv(__name__, "child", agent, session_id, *folders, *notes)
     # not the worktree: it may be removed while this runs
     cwd = location.common_dir
     if hasattr(os, "fork"):

@@ -9,7 +9,6 @@ known of git's configuration.
 from __future__ import annotations
 
 import os
-import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,12 +20,6 @@ AGENTS = ("claude-code", "codex", "gemini")
 PATIENCE = 1000
 # bytes; a brief has 500 tokens, and this is far more
 _LIMIT = 16 * 1024
-
-_BOOT = """import sys
-sys.path.insert(0, sys.argv[1])
-from git_agent_session.work.memory import main
-sys.exit(main(sys.argv[2:]))"""
-_PACKAGES = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def say(location: Location, agent: str, session_id: str) -> None:
@@ -50,10 +43,11 @@ def ask(location: Location, session_id: str, seconds: float) -> str:
     """The brief, made by another process within so many seconds; "" where it says nothing or is late."""
     import subprocess
 
+    from git_agent_session import own_process
+
     place = (location.git_dir, location.common_dir, location.worktree or "")
-    # as isolated as this process is, and never importing from the folder it stands in
-    argv = [sys.executable, "-I" if sys.flags.isolated else "-P", "-c", _BOOT, _PACKAGES]
-    argv += [os.path.abspath(p) if p else "" for p in place] + [session_id]
+    folders = [os.path.abspath(p) if p else "" for p in place]
+    argv = own_process.argv("git_agent_session.work.memory", "main", *folders, session_id)
     try:
         done = subprocess.run(
             argv,

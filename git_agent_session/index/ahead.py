@@ -12,13 +12,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import marshal
-import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from typing import IO
 
+from git_agent_session import own_process
 from git_agent_session.errors import BrokenSession
 from git_agent_session.git.repository import Repository
 from git_agent_session.index import rows
@@ -36,12 +35,6 @@ _PIPE = 1024 * 1024
 # sessions that one repository is kept open for: libgit2 keeps what it has read
 _OPEN = 100
 _LENGTH = 8
-
-_BOOT = """import sys
-sys.path.insert(0, sys.argv[1])
-from git_agent_session.index.ahead import main
-main(sys.argv[2])"""
-_PACKAGES = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def whole(repo: Repository, session_id: str, tip: str) -> rows.Rows:
@@ -71,8 +64,11 @@ class Ahead:
     """The processes, and what they have ready: as much as a pipe holds each. `take` the sessions in their order."""
 
     def __init__(self, repo: Repository, sessions: Sequence[tuple[str, str]]) -> None:
-        count = min(MOST, _processors(), len(sessions))
-        self.processes = [_start(repo, sessions[n::count]) for n in range(count)]
+        count = min(MOST, own_process.processors(), len(sessions))
+        self.processes = [
+            own_process.reader(__name__, repo.location.git_dir, sessions[n::count], subprocess.PIPE, ahead=_PIPE)
+            for n in range(count)
+        ]
         self._taken = 0
 
     @property
@@ -101,28 +97,6 @@ class Ahead:
         self.processes = [None] * len(self.processes)
 
 
-def _processors() -> int:
-    """How many this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except (AttributeError, OSError):
-        return os.cpu_count() or 1  # macOS and Windows tell of all
-
-
-def _start(repo: Repository, sessions: Sequence[tuple[str, str]]) -> subprocess.Popen[bytes] | None:
-    isolated = "-I" if sys.flags.isolated else "-P"
-    argv = [sys.executable, isolated, "-c", _BOOT, _PACKAGES, os.path.abspath(repo.location.git_dir)]
-    with tempfile.TemporaryFile() as given:
-        given.write("".join(f"{i} {tip}\n" for i, tip in sessions).encode())
-        given.seek(0)
-        try:
-            return subprocess.Popen(
-                argv, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=_PIPE, pipesize=_PIPE
-            )
-        except OSError:
-            return None  # all is read by who asked
-
-
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     if process.stdout is not None:
@@ -141,8 +115,9 @@ def _read(stream: IO[bytes]) -> tuple[str, rows.Rows | None] | None:
         return None
 
 
-def main(git_dir: str) -> None:
+def main(argv: Sequence[str]) -> None:
     """The other process."""
+    (git_dir,) = argv
     # what is made is written and gone: nothing of it goes in circles
     gc.disable()
     repo = Repository.find(git_dir, {"GIT_DIR": git_dir})

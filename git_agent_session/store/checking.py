@@ -11,14 +11,13 @@ import contextlib
 import gc
 import json
 import os
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from git_agent_session import bounds, codec, live
+from git_agent_session import bounds, codec, live, own_process
 from git_agent_session.errors import AgentSessionError, BrokenSession
 from git_agent_session.git import joining, many
 from git_agent_session.git.repository import Damaged, Repository
@@ -43,12 +42,6 @@ _WINDOW = 100
 
 # bytes of what is known of refused sessions
 _MAX_REFUSED = 16 * 1024 * 1024
-
-_BOOT = """import sys
-sys.path.insert(0, sys.argv[1])
-from git_agent_session.store.checking import main
-main(sys.argv[2])"""
-_PACKAGES = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 _LIMITS = {"session.toml": MAX_STATE, "events.toml": codec.MAX_DOCUMENT}
 
@@ -108,7 +101,7 @@ def _path(shared: str) -> str:
 
 
 def _fresh(repo: Repository, rows: list[tuple[str, str]]) -> Iterator[tuple[str, Checked | AgentSessionError]]:
-    count = max(1, min(os.cpu_count() or 1, PROCESSES, len(rows) // SHARE))
+    count = max(1, min(own_process.processors(), PROCESSES, len(rows) // SHARE))
     mine, *others = (rows[n::count] for n in range(count))
     helpers = [Helper(repo, part) for part in others]
     try:
@@ -159,17 +152,8 @@ class Helper:
         self._repo = repo
         self._rows = rows
         self._out: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process: subprocess.Popen[bytes] | None = None
-        # as isolated as this process is, and never importing from the folder it stands in
-        isolated = "-I" if sys.flags.isolated else "-P"
-        argv = [sys.executable, isolated, "-c", _BOOT, _PACKAGES, os.path.abspath(repo.location.git_dir)]
-        with tempfile.TemporaryFile() as given:
-            given.write("".join(f"{i} {tip}\n" for i, tip in rows).encode())
-            given.seek(0)
-            try:
-                self._process = subprocess.Popen(argv, stdin=given, stdout=self._out, stderr=subprocess.DEVNULL)
-            except OSError:
-                pass  # its part is done here
+        # without one, its part is done here
+        self._process = own_process.reader(__name__, repo.location.git_dir, rows, self._out)
 
     def found(self) -> Iterator[tuple[str, Checked | AgentSessionError]]:
         """What became of each session, once it has ended."""
@@ -209,8 +193,9 @@ def _answer(session_id: str, found: Checked) -> Doc:
     return {"id": session_id, "linking": linking, "agent": found.agent, "joins": found.joins}
 
 
-def main(git_dir: str) -> None:
+def main(argv: Sequence[str]) -> None:
     """The other process."""
+    (git_dir,) = argv
     # it makes no rings, and ends soon
     gc.disable()
     repo = Repository.find(git_dir, {"GIT_DIR": git_dir})

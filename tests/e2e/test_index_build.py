@@ -10,7 +10,7 @@ import pytest
 
 import git_agent_session
 from benchmarks import large
-from git_agent_session import codec, index
+from git_agent_session import codec, index, own_process
 from git_agent_session.git.repository import SESSIONS
 from git_agent_session.index import ahead, refresh, schema
 from git_agent_session.index.derived import Index
@@ -59,7 +59,7 @@ def alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[tuple
 def test_rows_that_were_made_ahead_are_the_same(
     store: Store, alone: object, monkeypatch: pytest.MonkeyPatch, processors: int
 ) -> None:
-    monkeypatch.setattr(ahead, "_processors", lambda: processors)
+    monkeypatch.setattr(own_process, "processors", lambda: processors)
     found = index.open(store)
     assert found.refresh(rebuild=True).events == 240
     assert rows(found) == alone
@@ -79,7 +79,7 @@ def test_a_process_that_cannot_start_hinders_nothing(
 def test_a_process_that_is_killed_hinders_nothing(
     store: Store, alone: object, monkeypatch: pytest.MonkeyPatch, processors: int
 ) -> None:
-    monkeypatch.setattr(ahead, "_processors", lambda: processors)
+    monkeypatch.setattr(own_process, "processors", lambda: processors)
     take, count = ahead.Ahead.take, iter(range(100))
 
     def killing(self: ahead.Ahead, session_id: str) -> object:

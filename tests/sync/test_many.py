@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from git_agent_session import sync
+from git_agent_session import own_process, sync
 from git_agent_session.errors import AgentSessionError
 from git_agent_session.git import joining, many
 from git_agent_session.git.repository import Repository
@@ -36,7 +33,7 @@ def several(ada: Clone) -> list[str]:
 def helped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sessions are enough for a process of their own."""
     monkeypatch.setattr(checking, "SHARE", 2)
-    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    monkeypatch.setattr(own_process, "processors", lambda: 3)
 
 
 def tips_of(clone: Clone) -> dict[str, str]:
@@ -68,11 +65,11 @@ def test_what_they_do_not_answer_is_checked_here(
     started = []
     code = "import os, signal; print('{\"id\":', flush=True); os.kill(os.getpid(), signal.SIGKILL)"
 
-    def dying(argv: list[str], **given: Any) -> subprocess.Popen[bytes]:
-        started.append(argv)
-        return subprocess.Popen([sys.executable, "-c", code], **given)
+    def dying(*words: str) -> list[str]:
+        started.append(words)
+        return [sys.executable, "-c", code]
 
-    monkeypatch.setattr(checking, "subprocess", SimpleNamespace(Popen=dying, DEVNULL=subprocess.DEVNULL))
+    monkeypatch.setattr(own_process, "argv", dying)
     assert dict(checking.checked(ada.store.repo, tips_of(ada))).keys() == set(several)
     assert len(started) == 2
 
