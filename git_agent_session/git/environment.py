@@ -52,3 +52,8 @@ def of_location(location: Location) -> dict[str, str]:
     if location.worktree:
         env["GIT_WORK_TREE"] = location.worktree
     return env
+
+
+def of_objects(location: Location) -> dict[str, str]:
+    """The same for reading objects as libgit2 does, as they are: nothing put in their place, nothing fetched."""
+    return {**of_location(location), "GIT_NO_REPLACE_OBJECTS": "1", "GIT_NO_LAZY_FETCH": "1"}

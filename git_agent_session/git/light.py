@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from git_agent_session.git.archives import Archives
 from git_agent_session.git.discover import Location, foreign_format
-from git_agent_session.git.environment import clean_env, of_location
+from git_agent_session.git.environment import clean_env, of_objects
 from git_agent_session.git.objects import Entry, Head, Object, Tree, answer, head_of
 from git_agent_session.git.repository import Damaged, Repository, Tip, opened
 from git_agent_session.git.running import Running
@@ -73,9 +73,7 @@ class Light(Repository):
         self._git = self._settings = None
 
     def _run(self, *args: str, stdin: bool = False) -> Running:
-        # libgit2 knows no replaced objects, and fetches none
-        more = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_NO_LAZY_FETCH": "1"}
-        return Running(args, self.location.git_dir, clean_env(of_location(self.location) | more), stdin=stdin)
+        return Running(args, self.location.git_dir, clean_env(of_objects(self.location)), stdin=stdin)
 
     # -- refs, from their files
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from git_agent_session.errors import GitError
-from git_agent_session.git.environment import clean_env, of_location
+from git_agent_session.git.environment import clean_env, of_objects
 from git_agent_session.git.joining import MAX_COMMIT, MAX_TREE, Batch
 from git_agent_session.git.running import Running
 
@@ -34,8 +34,7 @@ class Batches:
     def __init__(self, repo: Repository, limits: Mapping[str, int]) -> None:
         self._limits = limits
         self._git: Running | None = None
-        # the objects as they are: nothing put in their place, nothing fetched
-        env = {**of_location(repo.location), "GIT_NO_REPLACE_OBJECTS": "1", "GIT_NO_LAZY_FETCH": "1"}
+        env = of_objects(repo.location)
         try:
             self._git = Running(["cat-file", "--batch"], repo.location.git_dir, clean_env(env), stdin=True)
         except GitError:

@@ -30,12 +30,12 @@ _RACES = (
     *("reference already exists", "incorrect old value", "failed to lock", "remote ref updated since checkout"),
 )
 _BROKE = ("remote end hung up", "early EOF", "Connection reset", "Broken pipe", "unexpected disconnect", "timed out")
-_FLAGS = {"*": "new", " ": "updated", "=": "up-to-date", "!": "rejected"}
+_FLAGS = {"*": "new", " ": "updated", "+": "updated", "-": "gone", "=": "up-to-date", "!": "rejected"}
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What the remote said of one pushed ref: `status` is new, updated, up-to-date or rejected."""
+    """What the remote said of one pushed ref: `status` is new, updated, gone, up-to-date or rejected."""
 
     ref: str
     status: str
@@ -47,21 +47,21 @@ class Sent:
         return self.status == "rejected" and any(word in self.reason for word in _RACES)
 
 
-def answers(said: Said) -> Iterator[Sent]:
-    """The lines of `git push --porcelain`: flag, from:to, summary and reason, with tabs between."""
+def answers(said: Said) -> Iterator[tuple[str, Sent]]:
+    """The lines of `git push --porcelain` (flag, from:to, summary and reason, with tabs between): the flag, and what
+    it says of the ref.
+    """
     remote = [line.removeprefix("remote:").strip() for line in said.lines if line.startswith("remote:")]
     for line in said.out.splitlines():
-        flag, _, rest = line.partition("\t")
-        if flag not in _FLAGS or "\t" not in rest:
-            continue
-        names, _, summary = rest.partition("\t")
-        ref = names.rpartition(":")[2]
-        yield Sent(ref, _FLAGS[flag], why_refused(summary, remote) if flag == "!" else "")
+        flag, *rest = line.split("\t", 2)
+        if flag in _FLAGS and len(rest) == 2:
+            ref = rest[0].rpartition(":")[2]
+            yield flag, Sent(ref, _FLAGS[flag], _why_refused(rest[1], remote) if flag == "!" else "")
 
 
 def pushed(remote: Remote, said: Said, refs: Iterable[str]) -> Iterator[Sent]:
     """The remote's word on each of the `refs` of one push. Raises GitError where it broke off, after what was said."""
-    given = list(answers(said))
+    given = [sent for _, sent in answers(said)]
     if not given and (said.status != 0 or said.late):
         raise failed("push to", remote, said)
     yield from given
@@ -73,7 +73,7 @@ def pushed(remote: Remote, said: Said, refs: Iterable[str]) -> Iterator[Sent]:
     yield from (Sent(ref, "up-to-date") for ref in lost)
 
 
-def why_refused(summary: str, remote: Iterable[str]) -> str:
+def _why_refused(summary: str, remote: Iterable[str]) -> str:
     """Why a ref was refused: git's words in brackets, and what the server's hook said where that is the reason."""
     reason = summary.partition("(")[2].removesuffix(")") or summary.strip("[] ")
     words = [line for line in remote if line and not line.startswith("error: hook declined")]

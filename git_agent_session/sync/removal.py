@@ -15,7 +15,8 @@ from git_agent_session.git.repository import SESSIONS
 from git_agent_session.git.transport import Said
 from git_agent_session.ids import is_session_id
 from git_agent_session.store import archive, purge
-from git_agent_session.sync.heard import Sent, failed, why_refused
+from git_agent_session.sync import words
+from git_agent_session.sync.heard import Sent, answers, failed
 from git_agent_session.sync.transfer import Connection
 from git_agent_session.sync.words import is_archive
 
@@ -105,29 +106,22 @@ class Removal(Connection):
             part = rows[start : start + _AT_ONCE]
             leases = [f"--force-with-lease={ref}:{old}" for ref, (old, _) in part]
             specs = [f"{new or ''}:{ref}" for ref, (_, new) in part]
-            said = self._talk(
-                *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", "--no-progress"),
-                *(*leases, "--", self.remote.given, *specs),
-            )
+            args = words.push(self.remote.given, specs, named=self.remote.named, progress=False, leases=leases)
+            said = self._said(*args)
             if not _note(done, said) and (said.status != 0 or said.late):
                 raise failed("push to", self.remote, said)
         return done
 
 
 def _note(done: Removed, said: Said) -> int:
-    """Take in the lines of `git push --porcelain` (flag, from:to, summary, with tabs between); returns how many."""
-    remote = [line.removeprefix("remote:").strip() for line in said.lines if line.startswith("remote:")]
+    """Take in what the remote said of each ref; returns of how many."""
     count = 0
-    for line in said.out.splitlines():
-        flag, *rest = line.split("\t", 2)
-        if len(rest) != 2:
-            continue
-        ref = rest[0].rpartition(":")[2]
+    for flag, sent in answers(said):
         count += 1
         if flag == "!":
-            done.refused.append(Sent(ref, "rejected", why_refused(rest[1], remote)))
+            done.refused.append(sent)
         elif flag == "-":
-            done.gone.append(ref)
+            done.gone.append(sent.ref)
         elif flag in ("+", "*", " "):
-            done.rewritten.append(ref)
+            done.rewritten.append(sent.ref)
     return count

@@ -45,14 +45,25 @@ def noted(key: str) -> str:
     return f"{NOTES_TRACKING}{key}/agent-sessions"
 
 
-def push(remote: str, specs: Iterable[str], *, named: bool, progress: bool, dry_run: bool = False) -> list[str]:
-    """The arguments of a `git push` that only goes forward, each ref by itself; `named`: the remote is no address."""
+def push(
+    remote: str,
+    specs: Iterable[str],
+    *,
+    named: bool,
+    progress: bool,
+    dry_run: bool = False,
+    leases: Iterable[str] = (),
+) -> list[str]:
+    """The arguments of a `git push` that only goes forward, each ref by itself; `named`: the remote is no address.
+
+    `leases` are options (git-push(1), --force-with-lease=<ref>:<old>) for refs that may also go another way.
+    """
     return [
         # a mirror's push would be of all refs, by force
         *(["-c", f"remote.{remote}.mirror=false"] if named else []),
         *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"),
         *(["--dry-run"] if dry_run else []),
-        *("--progress" if progress else "--no-progress", "--", remote, *specs),
+        *("--progress" if progress else "--no-progress", *leases, "--", remote, *specs),
     ]
 
 
