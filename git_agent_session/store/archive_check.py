@@ -24,26 +24,32 @@ class Look:
     def __init__(self, repo: Repository, *, most: int = MOST) -> None:
         self._repo = repo
         self._left = most
-        self._helpers: list[checking.Helper] = []
+        self._new: list[tuple[str, str]] = []
+        self._helper: checking.Helper | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for helper in self._helpers:
-            helper.end()
+        if self._helper is not None:
+            self._helper.end()
 
-    def begin(self, before: str | None, after: str) -> dict[str, AgentSessionError]:
-        """As `unreadable`, but where that takes long it goes on in another process: `rest` says then what was found."""
+    def add(self, before: str | None, after: str) -> dict[str, AgentSessionError]:
+        """As `unreadable`, but where that takes long it is put off: `begin` has another process do it."""
         known, fresh = self._fresh(before, after)
         if before is None and len(fresh) >= checking.FEW:
-            self._helpers.append(checking.Helper(self._repo, fresh))
+            self._new += fresh
             return {}
         return self._looked(known, fresh)
 
+    def begin(self) -> None:
+        """Have all that was put off looked into, by one process for all archives."""
+        if self._new:
+            self._helper = checking.Helper(self._repo, self._new)
+
     def rest(self) -> dict[str, AgentSessionError]:
         """What was found by what `begin` has begun, once that has ended."""
-        found = (row for helper in self._helpers for row in helper.found())
+        found = self._helper.found() if self._helper is not None else ()
         return {session_id: one for session_id, one in found if isinstance(one, AgentSessionError)}
 
     def unreadable(self, before: str | None, after: str) -> dict[str, AgentSessionError]:

@@ -207,6 +207,7 @@ def _take(run: _Run, refs: Mapping[str, str], look: archive_check.Look) -> tuple
             _note(run, Result(SESSIONS + name, RECEIVED, "ignored", "its name is no session id", tip))
     # first: a session that stands in an archive needs no ref of its own
     moved = [_take_archive(run, look, name, tip) for name, tip in months.items()]
+    look.begin()
     taken = []
     for one in union.take(repo, fetched, repo.sessions(refs)):
         reason = one.error.message if one.error else ""
@@ -271,7 +272,7 @@ def _take_archive(run: _Run, look: archive_check.Look, name: str, theirs: str) -
             status = union.NEW if ours is None else union.UPDATED if new == theirs else union.MERGED
             barred = archive.barred(repo, theirs)
             _note(run, Result(ref, RECEIVED, union.BROKEN if barred else status, barred, new))
-            for session_id, error in look.begin(ours, new).items():
+            for session_id, error in look.add(ours, new).items():
                 _note(run, Result(SESSIONS + session_id, RECEIVED, union.BROKEN, error.message))
             return new != ours
     except (AgentSessionError, ValueError) as e:

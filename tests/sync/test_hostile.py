@@ -11,6 +11,7 @@ import pytest
 from git_agent_session import sync
 from git_agent_session.bounds import MAX_CLOCK
 from git_agent_session.git import notes
+from git_agent_session.git.repository import Repository
 from git_agent_session.store import archive_check, checking
 from tests.sync.team import SESSIONS, TRACKED, Clone, Team, agree
 
@@ -298,6 +299,27 @@ def test_a_look_into_many_goes_on_in_another_process_and_finds_the_same(
         r.session: r.reason for r in report.latest() if r.status == "broken"
     }
     assert bob.store.ids() == {good, *ids}
+
+
+def test_all_archives_of_a_fetch_are_looked_into_by_one_process(
+    team: Team, bob: Clone, good: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[tuple[str, str]]] = []
+
+    class Counted(checking.Helper):
+        def __init__(self, repo: Repository, rows: list[tuple[str, str]]) -> None:
+            started.append(rows)
+            super().__init__(repo, rows)
+
+    monkeypatch.setattr(checking, "FEW", 2)
+    monkeypatch.setattr(checking, "Helper", Counted)
+    ids = [f"{n:08x}-bbbb-4bbb-8bbb-bbbbbbbbbbbb" for n in range(6)]
+    for month, own in (("2026-01", ids[:3]), ("2026-02", ids[3:])):
+        rows = ((i, team.batch(state(i), "not TOML" if i in (ids[1], ids[4]) else event())) for i in own)
+        team.raw(f"{SESSIONS}archive/{month}", archived(team, *rows))
+    report = sync.fetch(bob.store, "origin")
+    assert {r.session for r in report.latest() if r.status == "broken"} == {ids[1], ids[4]}
+    assert [sorted(i for i, _ in rows) for rows in started] == [ids]
 
 
 def test_an_archive_ref_that_is_not_what_it_says_is_named_and_left_out(team: Team, bob: Clone, good: str) -> None:
