@@ -19,6 +19,7 @@ from pygit2.enums import FileMode
 from git_agent_session.errors import AgentSessionError, StorageError
 from git_agent_session.git import all_notes, notes
 from git_agent_session.git.repository import Moved, Repository, Tip, one_line
+from git_agent_session.git.writing import unwritable, written
 
 T = TypeVar("T")
 
@@ -114,10 +115,9 @@ def content(repo: Repository, blob: str, limit: int) -> bytes | None:
 def store(repo: Repository, data: bytes) -> str:
     """Write a blob and return its id; no ref moves. Raises StorageError."""
     try:
-        return str(repo.raw.create_blob(data))
+        return str(written(repo.raw.create_blob, data))
     except (pygit2.GitError, OSError) as e:
-        hint = "free disk space or make the repository writable"
-        raise StorageError(f"cannot write git objects: {one_line(e)}", hint=hint) from e
+        raise unwritable(e) from e
 
 
 def add(
@@ -155,7 +155,7 @@ def _commit(repo: Repository, index: pygit2.Index, step: Step, parent: Tip | Non
     for files in step.folders.values():
         for path, blob in files.items():
             index.add(pygit2.IndexEntry(path, pygit2.Oid(hex=blob), FileMode.BLOB))
-    return repo.write_commit(index.write_tree(repo.raw), [parent] if parent else [], step.message)
+    return repo.write_commit(written(index.write_tree, repo.raw), [parent] if parent else [], step.message)
 
 
 def _again(ref: str, once: Callable[[], T]) -> T:

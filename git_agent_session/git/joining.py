@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import pygit2
 
-from git_agent_session.errors import StorageError
 from git_agent_session.git import packing, repository
-from git_agent_session.git.repository import FILE_MODE, Files, Repository, Tip, one_line
+from git_agent_session.git.repository import FILE_MODE, Files, Repository, Tip
 from git_agent_session.git.run import git, run
+from git_agent_session.git.writing import unwritable, written
 
 # a tree of ours has a handful of entries, or one for each snapshot and transcript of a batch
 MAX_TREE = 4 * 1024 * 1024
@@ -121,10 +121,10 @@ def write_joining(repo: Repository, files: Files, parents: Sequence[Tip], messag
     try:
         builder = repo.raw.TreeBuilder()
         for name, content in files.items():
-            builder.insert(name, repo.raw.create_blob(content), FILE_MODE)
-        return commit_joining(repo, builder.write(), parents, message)
+            builder.insert(name, written(repo.raw.create_blob, content), FILE_MODE)
+        return commit_joining(repo, written(builder.write), parents, message)
     except (pygit2.GitError, OSError) as e:
-        raise _unwritable(e) from e
+        raise unwritable(e) from e
 
 
 def commit_joining(repo: Repository, tree: pygit2.Oid, parents: Sequence[Tip], message: str) -> Tip:
@@ -132,7 +132,7 @@ def commit_joining(repo: Repository, tree: pygit2.Oid, parents: Sequence[Tip], m
     first = sorted(set(parents))
     at = max(repo.commit_at(p).commit_time for p in first)
     who = pygit2.Signature(_NAME, _MAIL, at, 0)
-    return str(repo.raw.create_commit(None, who, who, message, tree, list(first)))
+    return str(written(repo.raw.create_commit, None, who, who, message, tree, list(first)))
 
 
 def move_refs(repo: Repository, moves: Sequence[Move], reason: str) -> bool:
@@ -219,12 +219,6 @@ def _break(path: str) -> None:
             os.unlink(aside)
     except OSError:
         return
-
-
-def _unwritable(error: Exception) -> StorageError:
-    return StorageError(
-        f"cannot write git objects: {one_line(error)}", hint="free disk space or make the repository writable"
-    )
 
 
 def remember(repo: Repository, tips: Mapping[str, Tip]) -> bool:

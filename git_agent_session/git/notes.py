@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from git_agent_session.errors import StorageError
 from git_agent_session.git.ref_files import NOTES
-from git_agent_session.git.repository import FILE_MODE, TREE_MODE, Repository, one_line
+from git_agent_session.git.repository import FILE_MODE, TREE_MODE, Repository
+from git_agent_session.git.writing import unwritable, written
 
 if TYPE_CHECKING:
     import pygit2
@@ -72,14 +73,8 @@ def update(repo: Repository, changes: Mapping[str, Change], reason: str) -> None
         tree = edited(repo, root, edits)
         new = repo.write_commit(tree, [old] if old and root is not None else [], reason)
     except (pygit2.GitError, OSError) as e:
-        raise unwritable(e) from e
+        raise unwritable(e, "notes") from e
     repo.swap(REF, new, old, reason)
-
-
-def unwritable(error: Exception) -> StorageError:
-    """What to say when notes could not be written."""
-    hint = "free disk space or make the repository writable"
-    return StorageError(f"cannot write notes: {one_line(error)}", hint=hint)
 
 
 def tree_at(repo: Repository, tip: str | None) -> Tree | None:
@@ -126,10 +121,10 @@ def edited(repo: Repository, root: Tree | None, edits: Mapping[str, str]) -> pyg
         below = root[name] if root is not None and name in root else None
         folder = _edited_folder(repo, below if isinstance(below, pygit2.Tree) else None, entries)
         if len(folder):
-            builder.insert(name, folder.write(), TREE_MODE)
+            builder.insert(name, written(folder.write), TREE_MODE)
         elif below is not None:
             builder.remove(name)
-    return builder.write()
+    return written(builder.write)
 
 
 def _edited_folder(repo: Repository, tree: Tree | None, entries: Mapping[str, str]) -> TreeBuilder:
@@ -141,11 +136,12 @@ def _edited_folder(repo: Repository, tree: Tree | None, entries: Mapping[str, st
             inner = _builder(repo, repo.raw[builder.get(name[:2]).id])
             inner.remove(name[2:])
             if len(inner):
-                builder.insert(name[:2], inner.write(), TREE_MODE)
+                builder.insert(name[:2], written(inner.write), TREE_MODE)
             else:
                 builder.remove(name[:2])
         if text:
-            builder.insert(name, repo.raw.create_blob(text.encode("utf-8", "surrogateescape") + b"\n"), FILE_MODE)
+            data = text.encode("utf-8", "surrogateescape") + b"\n"
+            builder.insert(name, written(repo.raw.create_blob, data), FILE_MODE)
         elif tree is not None and name in tree:
             builder.remove(name)
     return builder

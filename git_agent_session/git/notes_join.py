@@ -15,6 +15,7 @@ import pygit2
 from git_agent_session.errors import StorageError
 from git_agent_session.git import joining, notes
 from git_agent_session.git.repository import Repository, Tip
+from git_agent_session.git.writing import unwritable
 
 # commit, then the note as the common ancestor, as we and as they have it
 Combine = Callable[[str, str, str, str], str]
@@ -62,7 +63,7 @@ def join(repo: Repository, ours: Tip | None, theirs: Tip, combine: Combine) -> J
         tree = notes.edited(repo, sides[3], edits)
         tip = joining.commit_joining(repo, tree, parents, "join notes")
     except (pygit2.GitError, OSError) as e:
-        raise notes.unwritable(e) from e
+        raise unwritable(e, "notes") from e
     return Joined(tip, tuple(f"note on {c[:10]}: {why}" for c, why in refused.items()))
 
 

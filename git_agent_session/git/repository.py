@@ -20,6 +20,7 @@ from git_agent_session.git.discover import Location, discover
 from git_agent_session.git.opening import one_line as one_line
 from git_agent_session.git.opening import opened as opened
 from git_agent_session.git.ref_files import SESSIONS as SESSIONS
+from git_agent_session.git.writing import unwritable, written
 from git_agent_session.ids import is_session_id
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class Repository:
         try:
             for path, content in files.items():
                 folder, _, name = path.rpartition("/")
-                blob = self.raw.create_blob(content)
+                blob = written(self.raw.create_blob, content)
                 if folder:
                     folders.setdefault(folder, {})[name] = blob
                 else:
@@ -164,20 +165,18 @@ class Repository:
                 top[folder] = (self._write_tree({n: (o, FILE_MODE) for n, o in entries.items()}), TREE_MODE)
             return self.write_commit(self._write_tree(top), parents, message)
         except (pygit2.GitError, OSError) as e:
-            raise StorageError(
-                f"cannot write git objects: {one_line(e)}", hint="free disk space or make the repository writable"
-            ) from e
+            raise unwritable(e) from e
 
     def _write_tree(self, entries: Mapping[str, tuple[Oid, int]]) -> Oid:
         builder = self.raw.TreeBuilder()
         for name, (oid, mode) in entries.items():
             builder.insert(name, oid, mode)
-        return builder.write()
+        return written(builder.write)
 
     def write_commit(self, tree: Oid, parents: list[Tip], message: str) -> Tip:
         """Write a commit of the user's and return its id; no ref moves."""
         who = self._signature()
-        return str(self.raw.create_commit(None, who, who, message, tree, list(parents)))
+        return str(written(self.raw.create_commit, None, who, who, message, tree, list(parents)))
 
     def files(self, tip: Tip, *names: str, limit: int = 32 * 1024 * 1024) -> dict[str, bytes]:
         """The named files of the batch `tip`, those that exist.
