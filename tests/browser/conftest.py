@@ -13,13 +13,16 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 pytest.importorskip("jinja2")
 
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 import git_agent_session
 from git_agent_session import index
 from git_agent_session.store.store import Store
 from git_agent_session.web.viewer import serve
 from tests.browser import demo, hostile
+
+# what is late on a busy machine is still right
+expect.set_options(timeout=30_000)
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -69,7 +72,7 @@ def viewing(world: World) -> Iterator[serve.Server]:
     ready = threading.Event()
     thread = threading.Thread(target=made.serve_until_ended, args=[ready.set], daemon=True)
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(60)
     yield made
     made.should_exit = True
     thread.join(20)
@@ -104,7 +107,7 @@ class Looking:
 @pytest.fixture
 def looking(browser: Browser, viewing: serve.Server) -> Iterator[Looking]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     yield Looking(context, viewing)
     context.close()
 

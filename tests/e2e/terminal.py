@@ -59,7 +59,7 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._main, text.encode())
 
-    def until(self, text: str, *, seconds: float = 20) -> str:
+    def until(self, text: str, *, seconds: float = 60) -> str:
         """Read until `text` was shown; returns all that was. What came before is forgotten for the next time."""
         deadline = time.monotonic() + seconds
         while text not in self.shown:

@@ -103,7 +103,7 @@ def test_one_that_comes_late_is_not_waited_for(hooked: Repo, before: str) -> Non
     assert place is not None
     began = time.monotonic()
     assert agent_brief.ask(place, "", seconds=0.01) == ""
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 10
     assert "Write the tests" in agent_brief.ask(place, "", seconds=30)
 
 

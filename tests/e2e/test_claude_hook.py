@@ -643,7 +643,7 @@ def test_the_settle_step_holds_neither_pipe_nor_hook(claude: Claude) -> None:
         text=True,
         check=True,
     )
-    assert done.returncode == 0 and time.monotonic() - began < 1.5
+    assert done.returncode == 0 and time.monotonic() - began < 10
 
 
 def test_a_missing_dependency_of_the_settle_step_is_logged(claude: Claude, tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_interrupting_exits_130_without_a_traceback(repo: Repo) -> None:
         process.stdin.write(b"x" * 200_000)  # more than a pipe holds: it is reading by now
         process.stdin.flush()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert b"Traceback" not in err
 

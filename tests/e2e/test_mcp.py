@@ -287,7 +287,7 @@ def test_stdout_carries_the_protocol_alone_and_the_process_ends_with_its_input(w
     store.start(goal="x")
     assert wire.initialize()["serverInfo"]["name"] == "git-agent-session"
     assert wire.call("add_note", text="one")["result"]["isError"] is False
-    out, err = wire.process.communicate(timeout=20)
+    out, err = wire.process.communicate(timeout=60)
     assert (out, wire.process.returncode) == (b"", 0), err
 
 
@@ -306,7 +306,7 @@ def test_a_signal_ends_it_and_what_was_acknowledged_is_there(wire: Wire, store: 
     for n in range(20):
         assert wire.call("add_note", text=f"note {n}")["result"]["isError"] is False
     wire.process.send_signal(signal.SIGTERM)
-    assert wire.process.wait(10) == 128 + signal.SIGTERM
+    assert wire.process.wait(60) == 128 + signal.SIGTERM
     assert [e.data["text"] for e in store.history(own, kinds=("note",))] == [f"note {n}" for n in range(20)]
 
 
@@ -325,7 +325,7 @@ def test_a_client_that_reads_no_more_ends_it(wire: Wire, store: Store) -> None:
     assert wire.process.stdin is not None
     with contextlib.suppress(BrokenPipeError):
         wire.process.stdin.close()
-    assert wire.process.wait(10) == 0
+    assert wire.process.wait(60) == 0
 
 
 # -- the command

@@ -108,7 +108,7 @@ def datasette(file: Path) -> Iterator[str]:
 
 def asked(url: str) -> Any:
     """The JSON at `url`, once its server has begun to answer."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             with urllib.request.urlopen(url, timeout=30) as answer:

@@ -261,7 +261,7 @@ def test_in_a_real_terminal_it_opens_searches_and_leaves_it_as_it_was(hooked: Re
         t.type("\033")
         t.until("1 of 2 sessions")
         t.type("\003")
-        t.process.wait(timeout=20)
+        t.process.wait(timeout=60)
         # the screen that was there is back (xterm's 1049)
         while "\033[?1049l" not in t.raw:
             t.raw += os.read(t._main, 65536).decode("utf-8", "replace")

@@ -77,7 +77,7 @@ class World:
     def store(self) -> Store:
         return git_agent_session.open(str(self.top))
 
-    def until(self, holds: Callable[[list[Session]], bool], seconds: float = 20) -> list[Session]:
+    def until(self, holds: Callable[[list[Session]], bool], seconds: float = 60) -> list[Session]:
         """The sessions, the oldest first, once what happens in the background has made `holds` true."""
         deadline = time.monotonic() + seconds
         while not holds(found := self.store().list()[::-1]):

@@ -120,13 +120,13 @@ def test_a_server_that_hangs_is_left_when_the_time_is_up(team: Team, pushing: Cl
     sync.push(pushing.store, "origin")
     wait = team.server.path / "hooks/pre-receive"
     wait.parent.mkdir(exist_ok=True)
-    wait.write_text("#!/bin/sh\ncase $(cat) in *refs/agent-sessions/*) sleep 20;; esac\n")
+    wait.write_text("#!/bin/sh\ncase $(cat) in *refs/agent-sessions/*) sleep 60;; esac\n")
     wait.chmod(0o755)
     worked(pushing)
     begun = time.monotonic()
     said = push(pushing)
     assert "it takes too long" in said
-    assert time.monotonic() - begun < 12
+    assert time.monotonic() - begun < 50
     assert team.server.git("rev-parse", "main") == pushing.git("rev-parse", "main")
 
 

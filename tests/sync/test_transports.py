@@ -134,7 +134,7 @@ def test_a_slow_line_is_left_when_the_time_is_up_and_gone_on_with_later(ada: Clo
         line.rate = 100_000
         begun = time.monotonic()
         report = sync.push(ada.store, deadline=begun + 2)
-        assert time.monotonic() - begun < 6
+        assert time.monotonic() - begun < 15
         assert "it takes too long" in report.errors[0]
         line.rate = 2_000_000
         assert ada.sync().ok

@@ -63,7 +63,7 @@ class Client:
         return reply
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self.place, timeout=30)
+        return http.client.HTTPConnection(self.place, timeout=60)
 
     def get(self, path: str, **more: Any) -> Any:
         return self("GET", path, status=200, **more).json
@@ -85,7 +85,7 @@ def serving(repo: Repo) -> Iterator[server.Server]:
     ready = threading.Event()
     thread = threading.Thread(target=made.serve_until_ended, args=[lambda address: ready.set()], daemon=True)
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(60)
     yield made
     made.should_exit = True
     thread.join(20)

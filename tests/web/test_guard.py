@@ -106,13 +106,13 @@ def test_what_a_form_of_a_page_could_send_is_no_body(client: Client, media: str)
 
 
 def test_a_body_is_bounded_by_what_it_declares(client: Client) -> None:
-    with socket.create_connection(client.place.split(":"), timeout=20) as raw:  # type: ignore[arg-type]
+    with socket.create_connection(client.place.split(":"), timeout=60) as raw:  # type: ignore[arg-type]
         raw.sendall(_head(client, f"Content-Length: {guard.MAX_BODY + 1}"))
         assert b" 413 " in raw.recv(65536).split(b"\r\n")[0]
 
 
 def test_a_body_without_a_length_is_bounded_too(client: Client) -> None:
-    with socket.create_connection(client.place.split(":"), timeout=20) as raw:  # type: ignore[arg-type]
+    with socket.create_connection(client.place.split(":"), timeout=60) as raw:  # type: ignore[arg-type]
         raw.sendall(_head(client, "Transfer-Encoding: chunked"))
         chunk = b"x" * 65536
         answer = b""

@@ -37,7 +37,7 @@ def test_it_prints_where_it_is_and_ends_cleanly(repo: Repo, number: int) -> None
         held.connect()
         assert client.get("/sessions") == []
         process.send_signal(number)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert process.stdout.read() == process.stderr.read() == ""
         held.close()
 
@@ -109,7 +109,7 @@ def test_what_git_passes_on_of_a_signal_is_not_asked_for_twice(repo: Repo, comma
         # the terminal's, and what git then sends to its child
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         said = process.stderr.read()
         assert "ERROR" not in said and "Traceback" not in said
 

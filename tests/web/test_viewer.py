@@ -37,7 +37,7 @@ class Viewing:
         self.cookie = ""
 
     def ask(self, path: str, *, method: str = "GET", **headers: str) -> Reply:
-        connection = http.client.HTTPConnection(self.place, timeout=30)
+        connection = http.client.HTTPConnection(self.place, timeout=60)
         own = {"Host": self.place, "Accept": "text/html", **({"Cookie": self.cookie} if self.cookie else {})}
         connection.request(method, path, headers={**own, **{k.replace("_", "-"): v for k, v in headers.items()}})
         reply = read(connection.getresponse())
@@ -67,7 +67,7 @@ def viewing(store: Store) -> Iterator[Viewing]:
     ready = threading.Event()
     thread = threading.Thread(target=made.serve_until_ended, args=[ready.set], daemon=True)
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(60)
     yield Viewing(made)
     made.should_exit = True
     thread.join(20)
@@ -256,7 +256,7 @@ def test_what_happens_before_a_page_listens_is_told(viewing: Viewing, store: Sto
     found = re.search(r'data-live="([^"]+)"', page)
     assert found is not None
     store.log(one.id, "note", "in between")
-    connection = http.client.HTTPConnection(viewing.place, timeout=30)
+    connection = http.client.HTTPConnection(viewing.place, timeout=60)
     connection.request("GET", found[1].replace("&amp;", "&"), headers={"Host": viewing.place, "Cookie": viewing.cookie})
     reply = connection.getresponse()
     lines = [reply.readline() for _ in range(3)]

@@ -193,7 +193,7 @@ def test_a_count_of_lines_says_how_far_it_is_and_then_what_it_found(
 
     def find(own: Store) -> Index:
         told.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return desk(own).refreshed()
 
     async def asked() -> tuple[object, object, object]:
