@@ -101,6 +101,23 @@ def is_timestamp(text: object) -> bool:
     return signs == "--T::." and digits.isascii() and digits.isdigit()
 
 
+def moment(text: str) -> str:
+    """A moment in any form of RFC 3339 as `timestamp` writes it; "" for what is none, or before 1970."""
+    if is_timestamp(text):
+        return text
+    from datetime import datetime, timedelta
+
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return ""
+    # fromisoformat takes more than RFC 3339 has, such as dates alone and moments without an offset
+    if at.tzinfo is None or len(text) < len("2026-01-31T12:00:00Z"):
+        return ""
+    since = at - datetime.fromisoformat("1970-01-01T00:00:00Z")
+    return timestamp(since // timedelta(microseconds=1) * 1000) if since.days >= 0 else ""
+
+
 def _uuid(raw: bytes, version: int) -> str:
     b = bytearray(raw)
     b[6] = b[6] & 0x0F | version << 4

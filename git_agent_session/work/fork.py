@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from git_agent_session import ids
 from git_agent_session.errors import AgentSessionError, CommitNotFound, SessionNotFound, UsageError
 from git_agent_session.git import worktree as worktrees
 from git_agent_session.git.repository import Repository
-from git_agent_session.ids import is_object_id, is_session_id, is_timestamp
+from git_agent_session.ids import is_object_id, is_session_id
 from git_agent_session.model import Agent, Doc, Event, Session, State, fold
 from git_agent_session.store.reader import Reader
 from git_agent_session.store.store import Store
@@ -133,8 +134,10 @@ def origin_of(session: Session) -> Mapping[str, str]:
 
 
 def _index(reader: Reader, session_id: str, events: Sequence[Event], at: str) -> int:
-    if is_timestamp(at):
-        until = [n for n, e in enumerate(events) if e.at <= at]
+    if moment := ids.moment(at):
+        # a second without a fraction, as times are shown, is meant with all that happened in it
+        last = moment if "." in at else moment.replace(".000Z", ".999Z")
+        until = [n for n, e in enumerate(events) if e.at <= last]
         if not until:
             raise UsageError(f"session {session_id[:8]} began after {at}", hint="give a later time")
         return until[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -67,12 +68,27 @@ def test_the_point_is_an_event_a_commit_or_a_time(store: Store, work: tuple[str,
     assert before.commit == store.repo.commit_facts(commits[0])["parents"][0]  # type: ignore[index]
 
 
+@pytest.mark.parametrize(
+    ("form", "hours"), [("%Y-%m-%dT%H:%M:%SZ", 0), ("%Y-%m-%dT%H:%M:%S+02:00", 2), ("%Y-%m-%dt%H:%M:%S.5-05:30", -5.5)]
+)
+def test_a_time_may_have_any_form_of_rfc_3339(
+    store: Store, work: tuple[str, list[str]], form: str, hours: float
+) -> None:
+    later = datetime.now(UTC) + timedelta(hours=hours, minutes=1)
+    assert fork.point(store, work[0], later.strftime(form)) == fork.point(store, work[0])
+    last = store.history(work[0])[-1].at
+    assert fork.point(store, work[0], f"{last[:19]}Z") == fork.point(store, work[0], last)
+    early = later - timedelta(days=1)
+    with pytest.raises(UsageError, match="began after"):
+        fork.point(store, work[0], early.strftime(form))
+
+
 def test_a_time_before_the_session_is_none_of_its_points(store: Store, work: tuple[str, list[str]]) -> None:
     with pytest.raises(UsageError, match="began after"):
         fork.point(store, work[0], "2001-01-01T00:00:00.000Z")
 
 
-@pytest.mark.parametrize("at", ["no-such", "HEAD~2", "", "0000000"])
+@pytest.mark.parametrize("at", ["no-such", "HEAD~2", "", "0000000", "20260101", "2026-01-31", "2026-01-31T12:00:00"])
 def test_what_is_no_point_is_refused(hooked: Repo, store: Store, work: tuple[str, list[str]], at: str) -> None:
     if not at:
         assert fork.point(store, work[0], at).commit == work[1][1]
