@@ -89,7 +89,7 @@ def fork(
     start = point(store, session, at)
     folder, made = _checked_out(store.repo, start, worktree, branch)
     try:
-        there = Store(Repository.find(made), store.env) if made else store
+        there = Store(Repository.find(made, _author(store.env)), store.env) if made else store
         new = _open(there, start, goal, activate)
     except BaseException:
         if made:
@@ -203,6 +203,11 @@ def _checked_out(repo: Repository, start: Point, worktree: str, branch: str) -> 
         worktrees.add_branch(folder, branch, commit)
         return folder, ""
     return folder, worktrees.add(folder, worktree, commit, branch)
+
+
+def _author(env: Mapping[str, str]) -> dict[str, str]:
+    """Who the user is, and nothing that would name another repository than the one asked for."""
+    return {k: v for k, v in env.items() if k.startswith("GIT_AUTHOR_")}
 
 
 def _open(store: Store, start: Point, goal: str | None, activate: bool) -> Session:

@@ -142,6 +142,14 @@ def test_a_worktree_holds_the_tree_of_the_point_and_the_fork_is_current_there(
     assert [k.commit for k in store.commits(made.session.id)] == [commit]
 
 
+def test_a_fork_in_a_worktree_of_its_own_is_its_user_s(
+    hooked: Repo, work: tuple[str, list[str]], tmp_path: Path
+) -> None:
+    eve = {"GIT_AUTHOR_NAME": "Eve", "GIT_AUTHOR_EMAIL": "eve@example.org", "GIT_DIR": str(hooked.path / ".git")}
+    made = Cli(hooked)("fork", work[0], "--worktree", str(tmp_path / "try"), "--json", env=eve).json
+    assert made["user"] == "Eve <eve@example.org>"
+
+
 def test_a_branch_alone_is_made_and_not_checked_out(hooked: Repo, store: Store, work: tuple[str, list[str]]) -> None:
     fork.fork(store, work[0], at=work[1][0], branch="try")
     assert hooked.git("rev-parse", "try") == work[1][0]
