@@ -351,3 +351,6 @@ class _NoRepository:
 
     def commit_facts(self, commit: str) -> dict[str, object]:
         return {}
+
+    def changed_paths(self, commit: str) -> tuple[list[str], str]:
+        return [], ""

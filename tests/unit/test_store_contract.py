@@ -20,7 +20,7 @@ from git_agent_session.memory import SessionStore
 from git_agent_session.model import Agent
 from git_agent_session.store.reader import Filter
 from git_agent_session.store.store import Store
-from git_agent_session.work import execute
+from git_agent_session.work import brief, execute
 from tests.harness import Repo
 
 Commit = Callable[[], str]
@@ -240,6 +240,13 @@ def test_work_is_done_in_any_store(store: Store) -> None:
     assert (found.usage["cost_usd"], found.last_error, found.plan["text"]) == (0.5, "error 2", "1. look")
     assert work.tasks.stats(found).success_rate == 100.0
     assert [t.after for t in work.phase_history(store, session)] == ["initializing", "investigating"]
+
+
+def test_a_brief_is_made_of_a_session_with_commits_in_any_store(store: Store, commit: Commit) -> None:
+    session = work.start(store, "investigate", goal="pods crash").id
+    made = commit()
+    store.link(session, [made])
+    assert made[:10] in brief.of_session(store, session).text
 
 
 def test_settings_decide_in_memory_too(tmp_path: object) -> None:
