@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import operator
 import re
 
 import click
 import pytest
 
+import git_agent_session
+import git_agent_session.answers.stats
+import git_agent_session.work
 from git_agent_session.cli.commands import program
+from git_agent_session.store.store import Store
 from tests.harness import ROOT
 
 PAGE = (ROOT / "docs/parity.md").read_text()
@@ -33,6 +40,25 @@ def test_what_is_named_exists(cell: str) -> None:
             continue
         options = {o for p in command.params if isinstance(p, click.Option) for o in (*p.opts, *p.secondary_opts)}
         assert options.issuperset(w for w in words if re.fullmatch(r"--[a-z-]+", w)), code
+
+
+def called() -> list[str]:
+    """The calls of Python that the page names."""
+    codes = [code for cell in HERE for code in re.findall(r"`([^`]+)`", cell)]
+    return [code for code in codes if re.fullmatch(r"(store|work|answers)(\.[a-z_]+)+\(.*\)", code)]
+
+
+@pytest.mark.parametrize("code", called())
+def test_what_is_called_takes_what_it_is_called_with(code: str) -> None:
+    call = ast.parse(code.replace("…", "..."), mode="eval").body
+    assert isinstance(call, ast.Call)
+    name = ast.unparse(call.func)
+    there = name.removeprefix("store.")
+    function = operator.attrgetter(there)(Store if there != name else git_agent_session)
+    # `…` stands for whatever else there is
+    given = [a for a in call.args if not (isinstance(a, ast.Constant) and a.value is ...)]
+    own = [None] if there != name else []
+    inspect.signature(function).bind_partial(*own, *given, **{str(k.arg): k.value for k in call.keywords})
 
 
 def test_every_row_from_ten_on_has_its_test() -> None:
