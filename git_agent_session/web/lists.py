@@ -202,8 +202,8 @@ class Lists:
             agent_type=query.get("agent", ""),
             user=query.get("user", ""),
             tags=query.get("tag", ()),
-            since=query.get("since", ""),
-            until=query.get("until", ""),
+            since=s.moment(query.get("since", "")),
+            until=s.moment(query.get("until", ""), last=True),
         )
         after, limit = _place(query.get("cursor", "")), query.get("limit", s.LIMIT["default"])
         assert isinstance(limit, int)

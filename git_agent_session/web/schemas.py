@@ -25,7 +25,14 @@ EVENT_ID = {"type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]*$", "minL
 TASK_ID = {"type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]*$", "minLength": 1, "maxLength": 64}
 TAG = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:/ -]*$", "minLength": 1, "maxLength": 100}
 PHASE = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$", "minLength": 1, "maxLength": 64}
-MOMENT = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,12}Z)?$", "maxLength": 24}
+_DAY = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_TIME = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?"
+MOMENT = {
+    "type": "string",
+    "pattern": f"^{_DAY}(T{_TIME}Z)?$",
+    "maxLength": 30,
+    "description": "A day or a moment in UTC; until a day or a second is until its end.",
+}
 NUMBER = {"type": "number", "minimum": -_INT, "maximum": _INT}
 AMOUNT = {"type": "integer", "minimum": 0, "maximum": _INT}
 MONEY = {"type": "number", "minimum": 0, "maximum": 1_000_000_000}
@@ -37,6 +44,15 @@ CURSOR = {
     "pattern": "^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{12}Z)?~[0-9a-f-]{36}$",
     "description": "From the header Link of the page before.",
 }
+
+
+def moment(text: str, *, last: bool = False) -> str:
+    """What MOMENT allows as events have it, with milliseconds: its beginning, or with `last` its end; "" for ""."""
+    given = text.removesuffix("Z")
+    if not given or "." in given:
+        return given and f"{given.ljust(23, '0')[:23]}Z"
+    further = "T23:59:59.999Z" if last else "T00:00:00.000Z"
+    return given + further[len(given) - len("2026-01-31") :]
 
 
 def line(most: int = LINE, least: int = 0) -> Schema:

@@ -146,6 +146,8 @@ def search(store: Store, call: Call) -> Any:
         query["session"] = store.resolve(query["session"])
     if "kind" in query:
         query["kinds"] = tuple(query.pop("kind"))
+    query["since"] = s.moment(query.get("since", ""))
+    query["until"] = s.moment(query.get("until", ""), last=True)
     found = index.open(store)
     found.refresh()
     return [hit.to_dict() for hit in found.search(text, Where(**query), limit=limit)]

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from git_agent_session.store.store import Store
-from git_agent_session.web import lists, server
+from git_agent_session.web import lists, schemas, server
 from tests.harness import Repo
 from tests.web.conftest import Client
 
@@ -65,8 +65,45 @@ def test_lists_are_filtered(client: Client, store: Store, query: str, goals: set
     assert {r["goal"] for r in client.get(f"/api/v1/sessions?{query}")} == goals
 
 
+def test_days_and_moments_count_from_their_beginning_until_their_end(client: Client, store: Store) -> None:
+    at = store.start(goal="limiter").started_at
+    for given in (at[:10], f"{at[:16]}Z", f"{at[:19]}Z", at):
+        for path in (f"/sessions?since={given}", f"/sessions?until={given}", f"/api/v1/search?q=limiter&until={given}"):
+            assert len(client.get(path)) == 1, path
+    assert client.get("/api/v1/search?q=limiter&since=2999-01-01T00:00Z") == []
+    assert client.get("/sessions?until=2001-01-31T12:00:00.5Z") == []
+
+
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=x", "limit=1&limit=2", "status=nice", "cursor=x", "cursor=x~y", "since=now", "x=1"]
+    ("given", "first", "last"),
+    [
+        ("", "", ""),
+        ("2026-01-31", "2026-01-31T00:00:00.000Z", "2026-01-31T23:59:59.999Z"),
+        ("2026-01-31T12:30Z", "2026-01-31T12:30:00.000Z", "2026-01-31T12:30:59.999Z"),
+        ("2026-01-31T12:30:05Z", "2026-01-31T12:30:05.000Z", "2026-01-31T12:30:05.999Z"),
+        ("2026-01-31T12:30:05.7Z", "2026-01-31T12:30:05.700Z", "2026-01-31T12:30:05.700Z"),
+        ("2026-01-31T12:30:05.123456789Z", "2026-01-31T12:30:05.123Z", "2026-01-31T12:30:05.123Z"),
+    ],
+)
+def test_a_moment_gets_the_form_that_sorts(given: str, first: str, last: str) -> None:
+    assert (schemas.moment(given), schemas.moment(given, last=True)) == (first, last)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "since=2026-13-01",
+        "until=2026-01-01T25:00Z",
+        "since=2026-01-01T:::::Z",
+        "limit=0",
+        "limit=x",
+        "limit=1&limit=2",
+        "status=nice",
+        "cursor=x",
+        "cursor=x~y",
+        "since=now",
+        "x=1",
+    ],
 )
 def test_a_query_that_cannot_be_is_refused(client: Client, query: str) -> None:
     assert client("GET", f"/sessions?{query}").status == 400
