@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from git_agent_session.work.execute import Output
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command(context_settings={"allow_interspersed_args": False})
 @click.option("--task", metavar="TASK", type=TEXT, default="", help="The task it is for: started, then done or failed.")
 @session_option
 @click.option("-v", "--verbose", is_flag=True, help="Say at the end in which session it ran, and the commits it made.")

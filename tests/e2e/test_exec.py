@@ -276,6 +276,11 @@ def test_no_command_is_refused(hooked: Repo) -> None:
     assert "there is no command" in Cli(hooked).fails("exec", "--", code=2)
 
 
+def test_an_option_that_there_is_not_is_refused_and_nothing_is_run(hooked: Repo, store: Store) -> None:
+    assert "no such option '--tsak'" in Cli(hooked).fails("exec", "--tsak", "T1", "--", "true", code=2)
+    assert store.list() == []
+
+
 def test_a_command_that_is_not_there_is_said_in_a_line(hooked: Repo, session: str) -> None:
     done = Cli(hooked)("exec", "--", "no-such-program", code=127)
     assert done.err.startswith("error: no-such-program: ") and done.err.count("\n") == 1
