@@ -27,7 +27,7 @@ from git_agent_session.errors import SessionState, UsageError
 from git_agent_session.ids import new_event_id
 from git_agent_session.model import PAUSED, Doc, Session
 from git_agent_session.redact.configured import redactor
-from git_agent_session.store import left_open
+from git_agent_session.store import entries, left_open
 from git_agent_session.store.lookup import VARIABLE
 from git_agent_session.store.store import Store
 from git_agent_session.work import signals, tasks
@@ -139,7 +139,7 @@ class Execution:
         inherit: Collection[str] = (),
         own_group: bool = True,
     ) -> None:
-        self.store, self.argv, self.task = store, list(argv), task
+        self.store, self.argv, self.task = store, entries.texts(argv, "argv"), task
         self.folder = os.path.abspath(folder or os.getcwd())
         self._env = dict(os.environ if env is None else env)
         self._stdin, self._inherit, self._own_group = stdin, frozenset(inherit), own_group

@@ -281,6 +281,13 @@ def test_an_option_that_there_is_not_is_refused_and_nothing_is_run(hooked: Repo,
     assert store.list() == []
 
 
+@pytest.mark.parametrize("argv", ["make test", b"make", [5], ["make", None], 5])
+def test_what_are_no_words_is_refused_and_nothing_is_recorded(store: Store, argv: Any) -> None:
+    with pytest.raises(UsageError, match="must be a"):
+        execute.run(store, argv)
+    assert store.list() == []
+
+
 def test_a_command_that_is_not_there_is_said_in_a_line(hooked: Repo, session: str) -> None:
     done = Cli(hooked)("exec", "--", "no-such-program", code=127)
     assert done.err.startswith("error: no-such-program: ") and done.err.count("\n") == 1
