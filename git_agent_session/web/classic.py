@@ -29,7 +29,12 @@ from git_agent_session.work import plans, tasks
 STREAM = "text/event-stream"
 # characters of a task: it becomes one word of a command
 MAX_TASK = 32_000
-_TASK = {"type": "string", "minLength": 1, "maxLength": MAX_TASK, "pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}
+_TASK = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_TASK,
+    "pattern": r"^[^\x00]*[^\s\x00\x1c-\x1f\x85\ufeff][^\x00]*$",
+}
 
 # our statuses in theirs
 _STATUS = {"active": "active", PAUSED: "active", "completed": "completed"}

@@ -142,6 +142,9 @@ def search(store: Store, call: Call) -> Any:
 
     query = dict(call.query)
     text, limit = query.pop("q"), query.pop("limit", 20)
+    if not any(c.isalnum() for c in text):
+        # no pattern of a schema says what a word is, so this is no mistake: what has none is found nowhere
+        return []
     if "session" in query:
         query["session"] = store.resolve(query["session"])
     if "kind" in query:

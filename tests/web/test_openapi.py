@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -40,6 +42,27 @@ def test_what_the_document_refers_to_is_there(client: Client) -> None:
         place = document
         for part in ref.removeprefix("#/").split("/"):
             place = place[part]
+
+
+# what `\s` is in ECMA 262, and so in JSON Schema
+WHITE = r"\t-\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+
+
+def test_white_space_is_what_other_languages_take_for_it(client: Client, store: Store) -> None:
+    body = client.get("/openapi.json")["paths"]["/api/v1/sessions/{id}/log"]["post"]["requestBody"]["content"]
+    pattern = body["application/json"]["schema"]["properties"]["text"]["pattern"]
+    theirs = pattern.replace(r"\s", WHITE).replace(r"\S", f"[^{WHITE}]")
+    signs = [chr(n) for n in range(0x10000)]
+    assert [c for c in signs if re.search(pattern, c)] == [c for c in signs if re.search(theirs, c)]
+    path = f"/api/v1/sessions/{store.start(goal='x').id}/log"
+    assert client("POST", path, {"type": "note", "text": "\x1c"}).status == 400
+    assert client("POST", path, {"type": "note", "text": "\x1ca"}).status == 201
+
+
+@pytest.mark.parametrize("text", ["(((", "*", "-", '"'])
+def test_a_search_without_a_word_finds_nothing(client: Client, store: Store, text: str) -> None:
+    store.start(goal="((( * - ")
+    assert client.get(f"/api/v1/search?q={quote(text)}") == []
 
 
 @pytest.mark.web
