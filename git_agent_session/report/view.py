@@ -154,8 +154,10 @@ def usage(amounts: Mapping[str, float]) -> str:
 
 def usd(amount: float) -> str:
     """An amount of US dollars: `$1,234.50`; of less than a cent four digits, so that little is not nothing."""
+    if amount < 0:
+        return f"-{usd(-amount)}"
     if not amount or amount >= 0.01:
-        return f"${amount:,.2f}"
+        return f"${abs(amount):,.2f}"
     return f"${amount:.4f}" if amount >= 0.0001 else "<$0.0001"
 
 

@@ -118,3 +118,8 @@ def test_an_event_about_lines_says_how_many_are_whose(files: object, text: str) 
 )
 def test_little_money_does_not_look_like_none(amount: float, text: str) -> None:
     assert words.usd(amount) == text
+
+
+@pytest.mark.parametrize(("amount", "text"), [(-37.8, "-$37.80"), (-0.0042, "-$0.0042"), (-0.0, "$0.00")])
+def test_a_cost_that_was_set_lower_does_not_look_like_little(amount: float, text: str) -> None:
+    assert words.usd(amount) == text
