@@ -267,9 +267,9 @@ def _rules(table: Mapping[str, Any], phases: Iterable[str]) -> Rules:
     usual = Rules()
     minutes, errors = table.get("minutes", usual.minutes), table.get("errors", usual.errors)
     if not bounds.is_amount(minutes) or minutes <= 0:
-        raise ValueError(f"resume.minutes is {shown(minutes)}, which is no number above 0")
+        raise ValueError(f"resume.minutes is {minutes!r:.40}, which is no number above 0")
     if type(errors) is not int or errors <= 0:
-        raise ValueError(f"resume.errors is {shown(errors)}, which is no whole number above 0")
+        raise ValueError(f"resume.errors is {errors!r:.40}, which is no whole number above 0")
     found = _words(table.get("phases", []), "resume.phases")
     for word in found:
         if word not in phases:

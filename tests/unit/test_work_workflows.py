@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -143,6 +144,13 @@ def test_a_broken_file_is_named_with_the_reason(repo: Repo, store: Store, text: 
     assert "odd.toml cannot be used: " in e.value.message
     assert e.value.line().isprintable() and len(e.value.line()) < 800
     assert store.list() == []
+
+
+@pytest.mark.parametrize("line", ["minutes = -1", "minutes = 0", "errors = 0", "errors = -3", "errors = 1.5"])
+def test_a_number_that_cannot_be_is_named(repo: Repo, store: Store, line: str) -> None:
+    in_repository(repo, "odd", f"{SMALL}[resume]\n{line}\n")
+    with pytest.raises(BrokenWorkflow, match=re.escape(f"resume.{line.replace('=', 'is')}, which is no ")):
+        workflows.load(store.repo, "odd")
 
 
 @pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="there is no such flag here")
