@@ -144,5 +144,11 @@ def _migrate(engine: Engine, change: Callable[[Config], None]) -> str:
             config.attributes["connection"] = connection
             change(config)
     except CommandError as e:
+        known = revision(engine)
+        if known and f"Can't locate revision identified by {known!r}" in str(e):
+            raise AgentSessionError(
+                f"the database is at migration {shown(known)!r}, which this version does not have",
+                hint="copy with the newer version that made it, or to another place",
+            ) from e
         raise UsageError(f"no such migration: {shown(str(e))}", hint="use a revision, head, base, +1 or -1") from e
     return revision(engine)

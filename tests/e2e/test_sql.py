@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -64,8 +65,6 @@ def found(store: Store) -> Index:
 def ask(place: str, query: str) -> list[tuple[Any, ...]]:
     """What a database gives, asked by a client of its own."""
     if place.startswith("sqlite:"):
-        import sqlite3
-
         db = sqlite3.connect(place.removeprefix("sqlite:"))
         try:
             return db.execute(query).fetchall()
@@ -307,6 +306,19 @@ def test_the_command_copies_and_migrates(repo: Repo, store: Store, tmp_path: Pat
     assert cli("export", "--to", to, "--upgrade", "--json").json == {"revision": "0002"}
     told = cli("export", "--to", to, "--as", "other", "--reset", "--json").json
     assert told == {"to": to, "repository": "other", "written": 1, "deleted": 0, "sessions": 1}
+
+
+@pytest.mark.parametrize("asked", ["", "--upgrade", "--reset", "--downgrade=base"])
+def test_a_copy_by_a_newer_version_is_left_as_it_is(repo: Repo, store: Store, tmp_path: Path, asked: str) -> None:
+    worked(store)
+    to = f"sqlite:{tmp_path / 'copy.db'}"
+    Cli(repo)("export", "--to", to)
+    with sqlite3.connect(tmp_path / "copy.db") as db:
+        db.execute("UPDATE agent_session_version SET version_num = '9999'")
+    db.close()
+    err = Cli(repo).fails("export", "--to", to, *filter(None, [asked]), code=1)
+    assert "is at migration '9999', which this version does not have" in err
+    assert ask(to, "SELECT count(*) FROM sessions") == [(1,)]
 
 
 def test_a_database_that_is_none_is_said_in_a_line(repo: Repo, store: Store, tmp_path: Path) -> None:
