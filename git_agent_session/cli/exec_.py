@@ -42,7 +42,7 @@ def command(env: Env, task: str, session: str | None, verbose: bool, words: tupl
     kept = [name for name, stream in streams.items() if _is_own_terminal(stream)]
     execution = Execution(
         env.store,
-        [TEXT.convert(word, None, None) for word in words],
+        words,
         session=session,
         task=task,
         folder=env.start,

@@ -147,7 +147,9 @@ class Execution:
             raise UsageError("there is no command to run", hint="give it behind `--`, such as `exec -- make test`")
         if any("\0" in word for word in self.argv):
             raise UsageError("a word of the command holds a NUL character", hint="leave it out")
-        self.command = shlex.join(self.argv)[:MAX_COMMAND]
+        # a word may be a path, in whatever encoding: it is run as it is, and recorded as text
+        said = shlex.join(self.argv)[:MAX_COMMAND]
+        self.command = said.encode("utf-8", "replace").decode()
         self.run = new_event_id()
         self._session = session
         self._process: subprocess.Popen[bytes] | None = None
