@@ -25,7 +25,7 @@ _TOKENS = click.option("--tokens", metavar="N", type=int, help="All tokens that 
 _COST = click.option("--cost", metavar="USD", type=float, help="All that it has cost; added to the session's cost.")
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def command() -> None:
     """Record the agents that work inside a session.
 

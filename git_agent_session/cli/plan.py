@@ -13,7 +13,7 @@ from git_agent_session.cli.params import TEXT, id_argument, json_option, pass_en
 MAX_FILE = 1024 * 1024
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def command() -> None:
     """Set and show the plan of a session."""
 

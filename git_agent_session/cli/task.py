@@ -16,7 +16,7 @@ _OUTCOME = click.option("--outcome", metavar="TEXT", type=TEXT, default="", help
 _TASK = click.argument("task", metavar="TASK", type=TEXT)
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def command() -> None:
     """Keep the tasks of a session, with times and outcomes.
 

@@ -168,6 +168,9 @@ def test_bytes_that_are_not_utf8_from_a_real_process(repo: Repo) -> None:
         (["enable", "nobody"], "no agent is named"),
         (["enable", "claude-code", "--local", "--user"], "exclude each other"),
         ([], "no command given"),
+        (["task"], "missing command; see `git agent-session task --help`"),
+        (["plan"], "missing command; see `git agent-session plan --help`"),
+        (["agent"], "missing command; see `git agent-session agent --help`"),
     ],
 )
 def test_a_wrong_call_exits_2_with_one_line(cli: Cli, args: list[str], wanted: str) -> None:
