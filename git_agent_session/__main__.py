@@ -12,6 +12,14 @@ import sys
 
 def main() -> int:
     """Run the command line of this process; returns the exit status."""
+    try:
+        return _main()
+    except KeyboardInterrupt:
+        # while something is loaded: what runs by then sees to itself
+        return 0 if sys.argv[1:2] == ["hook"] or sys.argv[1:] == ["status-line"] else 130
+
+
+def _main() -> int:
     if len(sys.argv) > 1 and sys.argv[1] == "hook":
         from git_agent_session.hooks.agent_entry import main as hook
 

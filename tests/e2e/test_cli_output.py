@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
 import git_agent_session
+from git_agent_session.__main__ import main
 from tests.e2e.cli import Cli
 from tests.harness import Repo
 
@@ -158,6 +160,37 @@ def test_interrupting_exits_130_without_a_traceback(repo: Repo) -> None:
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("args", "module", "status"),
+    [
+        (["list"], "git_agent_session.cli.main", 130),
+        (["why", "README.md:1"], "git_agent_session.cli.early", 130),
+        (["push"], "git_agent_session.sync.at_once", 130),
+        (["hook", "claude-code"], "git_agent_session.hooks.agent_entry", 0),
+        (["status-line"], "git_agent_session.hooks.status_line", 0),
+    ],
+)
+def test_interrupting_while_it_loads_ends_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, args: list[str], module: str, status: int
+) -> None:
+    class Interrupted:
+        """Finds a module, and ^C comes."""
+
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == module:
+                raise KeyboardInterrupt
+
+    parent, _, name = module.rpartition(".")
+    monkeypatch.delattr(import_module(parent), name, raising=False)
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    monkeypatch.setattr(sys, "argv", ["git-agent-session", *args])
+    try:
+        assert main() == status
+    except KeyboardInterrupt:
+        pytest.fail("the interrupt came through")
 
 
 def test_version_and_help(cli: Cli) -> None:
