@@ -44,9 +44,9 @@ def command(env: Env, id: str | None, session: str | None, verbose: bool, as_jso
     from git_agent_session.report import status
 
     view = env.view()
-    opening = (
-        "On session" if session_id == current else "Session" if named else "No session is open here; the last one was"
-    )
+    # an agent's session may well be open and not be the current one
+    last = f"No current session here; the last one {'was' if state.ended else 'is'}"
+    opening = "On session" if session_id == current else "Session" if named else last
     if verbose:
         from git_agent_session.cli.commits import rows
 

@@ -7,6 +7,9 @@ import time
 
 import pytest
 
+import git_agent_session
+from git_agent_session import live
+from git_agent_session.model import Agent
 from tests.e2e.cli import Cli
 from tests.harness import Repo
 
@@ -135,8 +138,18 @@ def test_status_of_an_ended_session_says_how_it_ended(cli: Cli) -> None:
     session_id = cli.start()
     cli("end", "--status", "failed", "--message", "out of time")
     out = cli("status").out
-    assert out.startswith(f"No session is open here; the last one was {session_id}\n")
+    assert out.startswith(f"No current session here; the last one was {session_id}\n")
     assert "Failed " in out and ": out of time" in out and f"resume {session_id[:8]}" in out
+
+
+def test_status_does_not_call_an_agents_open_session_closed(cli: Cli) -> None:
+    store = git_agent_session.open(str(cli.repo.path))
+    session = store.start(agent=Agent("claude-code", "", "", "5d0c"), activate=False)
+    live.push_recent(store.private, session.id)  # as its hooks do
+    out = cli("status").out.splitlines()
+    assert out[0] == f"No current session here; the last one is {session.id}"
+    assert out[1].startswith("Active, ")
+    assert f'(use "git agent-session switch {session.id[:8]}" to make it the current one)' in out[-1]
 
 
 def test_status_verbose_adds_commits_tools_and_files(cli: Cli, repo: Repo) -> None:
