@@ -194,7 +194,9 @@ def _advice(agents: Iterable[AgentState], *, inside: bool) -> list[Finding]:
         elif not agent.enabled and not found and "installed" in agent.signs:
             new.append(agent.name)
     if unseen:
-        out.append(Finding(False, f"nothing was seen yet of {', '.join(unseen)}", "start a session, then look again"))
+        # some read a project's settings in the folder where they are started alone
+        todo = "start a session at the top of the worktree, not in a folder below, then look again"
+        out.append(Finding(False, f"nothing was seen yet of {', '.join(unseen)}", todo))
     if new:
         option = "" if inside else "--user "
         text = f"installed, and not recorded: {', '.join(new)}"

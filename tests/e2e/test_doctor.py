@@ -111,6 +111,8 @@ def test_a_program_that_hangs_is_not_waited_for(doctor: Doctor, monkeypatch: pyt
 def test_an_agent_that_is_enabled_and_was_not_seen_yet_is_to_be_tried(hooked: Repo, doctor: Doctor) -> None:
     enable("claude-code", discover(str(hooked.path)))
     assert any("nothing was seen yet of claude-code" in text for text in doctor()["advice"])
+    # started in a folder below it does not read the project's settings
+    assert "at the top of the worktree" in doctor.say().out
     assert "last_event_at" not in doctor.agent("claude-code")
 
 
