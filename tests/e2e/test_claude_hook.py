@@ -573,6 +573,13 @@ def test_whatever_comes_in_nothing_comes_out(claude: Claude, text: bytes) -> Non
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_a_byte_that_is_no_utf8_costs_itself_alone(claude: Claude) -> None:
+    payload = json.dumps(claude.payload("UserPromptSubmit", prompt="Read caf%")).encode()
+    done = run(payload.replace(b"%", b"\xe9"), cwd=claude.repo.path, env=claude.env)
+    assert (done.returncode, done.stdout, done.stderr, claude.log()) == (0, "", "", "")
+    assert [e.data["text"] for e in claude.store().history(claude.id) if e.kind == "message"] == ["Read caf\ufffd"]
+
+
 def test_a_path_as_session_id_is_refused_and_logged(claude: Claude) -> None:
     (claude.shared).mkdir(parents=True)
     claude.env["CLAUDE_CODE_SESSION_ID"] = "../../x"
