@@ -14,6 +14,9 @@ _DATE_WORDS = (
     *("second", "minute", "hour", "day", "week", "month", "year"),
 )
 
+_DAY = re.compile(r"\s*(?:\d{4}-\d\d?-\d\d?|today)\s*", re.IGNORECASE)
+_WEEKDAY = re.compile(r"\s*(?:mon|tues|wednes|thurs|fri|satur|sun)day\s*", re.IGNORECASE)
+
 
 def _is_date(text: str) -> bool:
     """Whether git's date.c finds anything in `text`; where it does not, it says that it is now."""
@@ -23,10 +26,18 @@ def _is_date(text: str) -> bool:
     return any(known.startswith(word.removesuffix("s")) or known == word for word in words for known in _DATE_WORDS)
 
 
+def _whole(date: str) -> str:
+    """A day alone with its first moment, so that git takes it for what it says."""
+    if _WEEKDAY.fullmatch(date):
+        return f"last {date} 00:00"
+    return f"{date} 00:00" if _DAY.fullmatch(date) else date
+
+
 def moment(env: Env, option: str, date: str | None) -> str:
     """A date as git reads it (git-rev-parse(1), --since and --until), as a time stamp; empty for none and for `never`.
 
-    A day alone is its first moment: git would take the time of day that it is now.
+    A day alone is its first moment: git would take the time of day that it is now. A weekday's name is the last one
+    before today, where git would take now.
     """
     if date is None or date.strip().lower() == "never":
         return ""
@@ -37,10 +48,9 @@ def moment(env: Env, option: str, date: str | None) -> str:
         refuse(f"{option} is empty", "give a date such as yesterday or 2026-01-31")
     if not _is_date(date):
         refuse(f"git does not understand the date {date!r}", "give one such as yesterday or 2026-01-31")
-    day = re.fullmatch(r"\s*\d{4}-\d\d?-\d\d?\s*", date)
     said = git(
         "rev-parse",
-        f"{option}={date} 00:00" if day else f"{option}={date}",
+        f"{option}={_whole(date)}",
         cwd=env.folder,
         env={"TZ": env.environ.get("TZ", "")} if "TZ" in env.environ else None,
     )

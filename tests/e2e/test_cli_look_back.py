@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import calendar
 import re
 import time
+from datetime import datetime
 
 import pytest
 
 import git_agent_session
 from git_agent_session import live
+from git_agent_session.cli.dates import moment
+from git_agent_session.cli.env import Env
 from git_agent_session.model import Agent
 from tests.e2e.cli import Cli
 from tests.harness import Repo
@@ -88,7 +92,17 @@ def test_a_day_alone_is_its_first_moment_and_never_is_no_limit(cli: Cli) -> None
     today = time.strftime("%Y-%m-%d")
     assert _ids(cli, "--since", today) == [session_id]
     assert _ids(cli, "--until", today) == []
+    assert _ids(cli, "--since", "today") == [session_id]
+    assert _ids(cli, "--until", "today") == []
     assert _ids(cli, "--since", "never", "--until", "never") == [session_id]
+
+
+@pytest.mark.parametrize("day", list(calendar.day_name))
+def test_a_weekday_is_the_last_one_from_its_first_moment_on(cli: Cli, day: str) -> None:
+    at = datetime.fromisoformat(moment(Env(start=str(cli.repo.path)), "--since", day.lower()))
+    local = at.astimezone()
+    assert (local.weekday(), local.hour, local.minute) == (list(calendar.day_name).index(day), 0, 0)
+    assert 0 < time.time() - at.timestamp() < 8.1 * 86400
 
 
 def test_show_has_metadata_without_a_value(cli: Cli) -> None:
