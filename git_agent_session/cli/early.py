@@ -11,7 +11,7 @@ import sys
 
 from git_agent_session.answers.options import Options
 from git_agent_session.errors import AgentSessionError
-from git_agent_session.git import running
+from git_agent_session.git import owner, running
 from git_agent_session.git.discover import Location, discover
 
 TYPE_CHECKING = False
@@ -90,11 +90,13 @@ def _run(argv: Sequence[str], call: Call, begun: Begun) -> int:
 def begin(call: Call, start: str | None, environ: Mapping[str, str]) -> Begun | None:
     """Start git's blame in the repository around `start` (None: the current folder); None where there is none.
 
-    Raises UsageError for options that git would misread, GitError.
+    Raises UsageError for options that git would misread, GitError, UnsupportedRepository.
     """
     location = discover(start, environ)
     if location is None:
         return None
+    # git runs what a repository's configuration names, such as a filter that makes text of a file
+    owner.check(location)
     cwd = os.path.abspath(start or os.getcwd())
     if location.worktree is None or not os.path.isdir(cwd):
         cwd = location.git_dir

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
 import subprocess
 import sys
@@ -150,3 +151,18 @@ def test_a_reader_that_goes_away_is_no_error(twins: Repo) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() in (0, 141)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("call", ["blame f.py", "blame -- f.py", "why f.py:1", "why -- f.py"])
+def test_nothing_is_run_that_another_users_repository_names(repo: Repo, tmp_path: Path, call: str) -> None:
+    repo.commit("one", files={"f.py": "line 1\n", ".gitattributes": "f.py diff=theirs\n"})
+    ran = tmp_path / "ran"
+    repo.git("config", "diff.theirs.textconv", f"touch {ran}; cat")
+    os.chown(repo.path / ".git", 12345, 12345)
+    done = repo.cli(*call.split())
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
+    assert "git config --global --add safe.directory" in done.stderr
+    assert not ran.exists()
+    repo.run("git", "config", "--global", "--add", "safe.directory", str(repo.path))
+    assert repo.cli(*call.split()).returncode == 0 and ran.exists()
