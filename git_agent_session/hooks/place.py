@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from git_agent_session.errors import HookConflict, NotARepository, UnsupportedRepository
+from git_agent_session.git import owner
 from git_agent_session.git.discover import SUPPORTED, discover, foreign_format
 from git_agent_session.git.run import git
 from git_agent_session.hooks import manifest
@@ -92,6 +93,7 @@ def find(start: str | None) -> Place:
         raise NotARepository("not a git repository", hint="run it inside one, or run `git init`")
     if reason := foreign_format(found.common_dir):
         raise UnsupportedRepository(f"this repository uses {reason}", hint=SUPPORTED)
+    owner.check(found)
     worktree = found.worktree
     cwd = worktree if worktree and os.path.isdir(worktree) else found.git_dir
     env = {"GIT_DIR": os.path.abspath(found.git_dir)} if asked else {}

@@ -71,7 +71,7 @@ def test_a_repository_of_another_user_is_refused_with_the_line_that_allows_it(ad
         os.chown(folder, 12345, 12345)
         for name in names:
             os.lchown(os.path.join(folder, name), 12345, 12345)
-    for args in (("list",), ("sync",), ("start", "--goal", "x")):
+    for args in (("list",), ("sync",), ("start", "--goal", "x"), ("install",), ("uninstall",)):
         done = ada.cli(*args)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
         assert f"git config --global --add safe.directory {ada.path}" in done.stderr
