@@ -114,6 +114,14 @@ def stream(store: Store, argv: Sequence[str], **how: Any) -> Iterator[Step]:
     return iter(Execution(store, argv, **how))
 
 
+def _is_word(text: str) -> bool:
+    """Whether the system can be given `text` as a word of a command."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
 class Execution:
     """One run of `argv`. Iterate over it once, from the thread that owns `store`; `send` may be called from any.
 
@@ -145,8 +153,8 @@ class Execution:
         self._stdin, self._inherit, self._own_group = stdin, frozenset(inherit), own_group
         if not self.argv or not self.argv[0]:
             raise UsageError("there is no command to run", hint="give it behind `--`, such as `exec -- make test`")
-        if any("\0" in word for word in self.argv):
-            raise UsageError("a word of the command holds a NUL character", hint="leave it out")
+        if not all(map(_is_word, self.argv)):
+            raise UsageError("a word of the command holds a NUL character, or half of one", hint="leave it out")
         # a word may be a path, in whatever encoding: it is run as it is, and recorded as text
         said = shlex.join(self.argv)[:MAX_COMMAND]
         self.command = said.encode("utf-8", "replace").decode()
