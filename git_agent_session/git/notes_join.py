@@ -19,6 +19,8 @@ from git_agent_session.git.writing import unwritable
 
 # commit, then the note as the common ancestor, as we and as they have it
 Combine = Callable[[str, str, str, str], str]
+# commit, then the note as we and as they have it, where only they have changed any
+Keep = Callable[[str, str, str], str]
 
 _PATH = re.compile(r"[0-9a-f]{40}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\udc80-\udcff]")
@@ -32,11 +34,11 @@ class Joined:
     refused: tuple[str, ...]
 
 
-def join(repo: Repository, ours: Tip | None, theirs: Tip, combine: Combine) -> Joined:
+def join(repo: Repository, ours: Tip | None, theirs: Tip, combine: Combine, keep: Keep) -> Joined:
     """The tip that joins the notes of `theirs` with `ours`; objects are written, no ref moves.
 
-    `theirs` itself where we have nothing of our own and there is nothing to refuse. Raises StorageError when either is
-    no tree of notes.
+    `theirs` itself where we have nothing of our own, `keep` none of it, and there is nothing to refuse. Raises
+    StorageError when either is no tree of notes.
     """
     base = joining.merge_base(repo, ours, theirs) if ours else None
     try:
@@ -46,17 +48,17 @@ def join(repo: Repository, ours: Tip | None, theirs: Tip, combine: Combine) -> J
         raise StorageError(f"the notes of the remote cannot be read: {e}", hint="sessions are not affected") from e
     commits, refused = _commits(repo, differing)
     bad = set(refused)
-    if not bad and (ours is None or base == ours):
-        return Joined(theirs, ())
+    fast = ours is None or base == ours
     parents = sorted({theirs, ours} if ours else {theirs})
     first = parents[0]
     sides = [notes.tree_at(repo, tip) for tip in (base, ours, theirs, first)]
+    if not bad and fast and not _keeps(sides[1], sides[2], differing, keep):
+        return Joined(theirs, ())
     edits = {}
     for commit in commits:
-        was, mine, other, stands = (_text(side, commit) for side in sides)
-        fast = ours is None or base == ours
-        wanted = mine if commit in bad else other if fast else combine(commit, was or "", mine or "", other or "")
-        wanted = wanted or ""
+        was, mine, other = (_text(side, commit) or "" for side in sides[:3])
+        stands = _text(sides[3], commit)
+        wanted = mine if commit in bad else keep(commit, mine, other) if fast else combine(commit, was, mine, other)
         if stands is None or wanted != stands:
             edits[commit] = wanted
     try:
@@ -65,6 +67,17 @@ def join(repo: Repository, ours: Tip | None, theirs: Tip, combine: Combine) -> J
     except (pygit2.GitError, OSError) as e:
         raise unwritable(e, "notes") from e
     return Joined(tip, tuple(f"note on {c[:10]}: {why}" for c, why in refused.items()))
+
+
+def _keeps(
+    mine: pygit2.Tree | None, other: pygit2.Tree | None, differing: dict[str, tuple[str, str]], keep: Keep
+) -> bool:
+    """Whether anything is to be kept of the notes here that theirs changes or lacks; new ones are not looked at."""
+    for commit in {path.replace("/", "") for path, (before, _) in differing.items() if before}:
+        text = _text(other, commit) or ""
+        if _PATH.fullmatch(commit) and keep(commit, _text(mine, commit) or "", text) != text:
+            return True
+    return False
 
 
 def _commits(repo: Repository, differing: dict[str, tuple[str, str]]) -> tuple[list[str], dict[str, str]]:

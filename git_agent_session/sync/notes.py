@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from git_agent_session.errors import AgentSessionError, StorageError
 from git_agent_session.git import notes, notes_join
@@ -63,11 +64,14 @@ def merge(repo: Repository, theirs: str) -> tuple[str, Sequence[str]]:
     def combine(commit: str, base: str, mine: str, other: str) -> str:
         return combined(commit, base, mine, other, judge)
 
+    def keep(commit: str, mine: str, other: str) -> str:
+        return kept(commit, mine, other, judge)
+
     while True:
         ours = repo.tip(notes.REF)
         if ours and (ours == theirs or repo.descends(ours, theirs)):
             return union.SAME, ()
-        joined = notes_join.join(repo, ours, theirs, combine)
+        joined = notes_join.join(repo, ours, theirs, combine, keep)
         try:
             repo.swap(notes.REF, joined.tip, ours, "merge notes")
         except Moved as e:
@@ -83,7 +87,7 @@ def combined(commit: str, base: str, ours: str, theirs: str, judge: Judge) -> st
     """The note that joins two; the same text whichever side is whose."""
     texts = [base, *sorted((ours, theirs))]
     was, one, other = ({n.session_id: n for n in links.parse(text)} for text in texts)
-    kept = []
+    found = []
     for session_id in sorted(was.keys() | one.keys() | other.keys()):
         verdict = judge.says(session_id, commit)
         present = _three_way(session_id in was, session_id in one, session_id in other)
@@ -92,9 +96,28 @@ def combined(commit: str, base: str, ours: str, theirs: str, judge: Judge) -> st
         sides = [n[session_id] for n in (one, other, was) if session_id in n]
         first = _three_way(*(session_id in n and n[session_id].primary for n in (was, one, other)))
         agent = min((n.agent for n in sides if n.agent != "unknown"), default="unknown")
-        kept.append(links.Noted(session_id, agent, first))
+        found.append(links.Noted(session_id, agent, first))
+    before = {n.session_id for side in (one, other) for n in side.values() if n.primary}
     lines = _foreign(*texts)
-    return "\n".join([*lines, *(links.line(noted) for noted in kept)])
+    return "\n".join([*lines, *(links.line(noted) for noted in _one_primary(found, before))])
+
+
+def _one_primary(found: Sequence[links.Noted], before: Collection[str]) -> Sequence[links.Noted]:
+    """The sessions of a note with one main one: where both sides named one, or the one that was it is gone, the first
+    of those that either side names (`before`), whichever side is whose.
+    """
+    named = [n.session_id for n in found if n.primary] or [n.session_id for n in found if n.session_id in before]
+    return [replace(n, primary=n.session_id == named[0]) for n in found] if named else found
+
+
+def kept(commit: str, ours: str, theirs: str, judge: Judge) -> str:
+    """Their note, and of ours the lines that it lacks though a session here holds the link: a clone that has deleted
+    the session, or was given other ones only, sends notes without them.
+    """
+    there = {n.session_id for n in links.parse(theirs)}
+    lacking = [n for n in links.parse(ours) if n.session_id not in there and judge.says(n.session_id, commit)]
+    edits = [links.Edit(n.session_id, True, n.agent) for n in sorted(lacking, key=lambda n: not n.primary)]
+    return links.edited(theirs, edits) if edits else theirs
 
 
 def _three_way(base: bool, one: bool, other: bool) -> bool:

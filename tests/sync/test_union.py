@@ -214,3 +214,51 @@ def test_a_link_that_was_taken_back_stays_away_when_notes_have_nothing_in_common
     ada.sync()
     agree([ada, bob])
     assert commit not in ada.notes()
+
+
+def linked(ada: Clone, bob: Clone) -> tuple[str, str]:
+    """A session that both have, and the commit that it is linked to."""
+    session = ada.store.start(goal="x", agent="codex").id
+    commit = ada.git("rev-parse", "HEAD")
+    ada.store.link(session, [commit])
+    ada.sync()
+    bob.sync()
+    bob.git("fetch", "-q", str(ada.path), "main")
+    return session, commit
+
+
+def test_who_deletes_a_session_for_oneself_takes_no_notes_from_others(ada: Clone, bob: Clone) -> None:
+    session, commit = linked(ada, bob)
+    before = ada.notes()
+    bob.store.delete(session)
+    sync.push(bob.store, "origin")
+    ada.sync()
+    assert ada.notes() == before
+    assert [w.session.id for w in ada.store.which(commit)] == [session]
+    bob.sync()
+    agree([ada, bob])
+
+
+def test_a_session_deleted_elsewhere_stays_the_main_one_where_both_sides_wrote_notes(ada: Clone, bob: Clone) -> None:
+    session, commit = linked(ada, bob)
+    ada.store.link(session, [ada.commit("more")])
+    before = ada.notes()
+    bob.store.delete(session)
+    sync.push(bob.store, "origin")
+    ada.sync()
+    assert ada.notes() == before
+    assert [w.link.primary for w in ada.store.which(commit)] == [True]
+    bob.sync()
+    agree([ada, bob])
+
+
+def test_a_commit_that_both_sides_linked_has_one_main_session(ada: Clone, bob: Clone) -> None:
+    commit = ada.git("rev-parse", "HEAD")
+    bob.git("fetch", "-q", str(ada.path), "main")
+    for clone in (ada, bob):
+        clone.store.link(clone.store.start(goal="x", agent="codex").id, [commit])
+    ada.sync()
+    bob.sync()
+    ada.sync()
+    agree([ada, bob])
+    assert [w.link.primary for w in ada.store.which(commit)] == [True, False]
