@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from git_agent_session import term
+from git_agent_session.git.ref_files import NOTES
 
 if TYPE_CHECKING:
     from git_agent_session.sync.report import Report, Result
@@ -59,7 +60,10 @@ def _summary(report: Report) -> str:
         parts.append(f"{would}received: {', '.join(received)}")
     if sent:
         parts.append(f"{would}sent: {term.count(sent, 'session')}")
-    if any(r.moved and not r.session for r in report.latest()):
+    others = {r.ref for r in report.latest() if r.moved and not r.session}
+    if archives := len(others - {NOTES}):
+        parts.append(term.count(archives, "archive"))
+    if NOTES in others:
         parts.append("notes")
     if not parts:
         parts.append("nothing new" if report.ok else "not everything is through")

@@ -96,3 +96,10 @@ def test_an_archive_with_a_purged_session_is_named_and_its_others_come_in(team: 
     report = sync.fetch(bob.store, "origin")
     assert [r.reason[:20] for r in report.latest() if r.status == "broken"] == [f"it has session {secret[:8]}"[:20]]
     assert bob.store.ids() == {fine}
+
+
+def test_what_is_said_tells_archives_from_notes(ada: Clone, bob: Clone) -> None:
+    ended(ada)
+    archive.run(ada.store, older_than=0)
+    assert ada.cli("push").stdout.endswith("\norigin: 1 archive\n")
+    assert bob.cli("fetch").stdout.endswith("\norigin: 1 archive\n")
