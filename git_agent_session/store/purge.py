@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from git_agent_session.model import Doc
     from git_agent_session.store.store import Store
 
-TRACKING = "refs/agent-sessions-remotes/"
 NOTES_TRACKING = "refs/notes/remotes/"
 # what is derived from sessions, and made again when it is missed; SQLite keeps deleted rows in its file
 _DERIVED = ("index.sqlite", "patches.sqlite")
@@ -69,7 +68,7 @@ def find(store: Store, texts: Iterable[str]) -> tuple[str, ...]:
     found = []
     for text in texts:
         session_id = text if text in before else store.resolve(text)
-        tracked = any(name.endswith(f"/{session_id}") for name in store.repo.refs(TRACKING))
+        tracked = any(name.endswith(f"/{session_id}") for name in store.repo.refs(sweep.TRACKING))
         here = session_id in known or tracked or session_id in before
         if not here and not sweep.files(store.repo.location, session_id):
             raise SessionNotFound(f"nothing is here of session {session_id}", hint="see `git agent-session list`")
@@ -115,7 +114,7 @@ def purge(store: Store, ids: Sequence[str], progress: Callable[[int, int], None]
 
 def _tips(repo: Repository, ids: Sequence[str]) -> tuple[str, ...]:
     found = {tip for i in ids if (tip := repo.tip(SESSIONS + i))}
-    found.update(tip for name, tip in repo.refs(TRACKING).items() if name.rpartition("/")[2] in ids)
+    found.update(tip for name, tip in repo.refs(sweep.TRACKING).items() if name.rpartition("/")[2] in ids)
     return tuple(sorted(found))
 
 
@@ -147,7 +146,7 @@ def _unlink(path: str) -> int:
 def _tracking(repo: Repository, ids: set[str]) -> dict[str, str]:
     """What was fetched and has a part of the sessions; the next fetch brings back what the remote still has."""
     found = {}
-    for ref, tip in repo.refs(TRACKING).items():
+    for ref, tip in repo.refs(sweep.TRACKING).items():
         name = ref.rpartition("/")[2]
         if name in ids or (not is_session_id(name) and _may_name(repo, tip, ids)):
             found[ref] = tip

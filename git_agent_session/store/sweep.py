@@ -24,15 +24,17 @@ if TYPE_CHECKING:
     from git_agent_session.model import Doc
     from git_agent_session.store.store import Store
 
+TRACKING = "refs/agent-sessions-remotes/"
 CLOSED, DELETED = "abandoned", "deleted"
 _TRIES = 20
 
 
 def delete(store: Store, session_id: str, *, archived: bool = True) -> Session:
-    """Remove a session from this repository: its ref, its journal, its lines in notes. Returns what it was.
+    """Remove a session from this repository: its ref, what was fetched of it, its journal, its lines in notes. Returns
+    what it was.
 
-    Not `archived`: archives are left to the caller, who has many to take out at once. Raises SessionNotFound,
-    StorageError.
+    Not `archived`: archives and what was fetched are left to the caller, who has many to take out at once. Raises
+    SessionNotFound, StorageError.
     """
     repo = store.repo
     try:
@@ -47,7 +49,7 @@ def delete(store: Store, session_id: str, *, archived: bool = True) -> Session:
         live.forget_native(store.shared, gone.agent.type, gone.agent.native_id)
     drop_ref(repo, session_id)
     if archived:
-        archive.forget(repo, [session_id])
+        _forget_elsewhere(repo, [session_id])
     left_open.forget(store.shared, session_id)
     for path in files(repo.location, session_id):
         with contextlib.suppress(OSError):
@@ -64,6 +66,18 @@ def drop_ref(repo: Repository, session_id: str) -> None:
         with contextlib.suppress(Moved):
             return repo.swap(ref, None, repo.tip(ref), "delete")
     raise StorageError(f"session {session_id[:8]} is written by others again and again", hint="try again")
+
+
+def _forget_elsewhere(repo: Repository, ids: Sequence[str]) -> None:
+    """Take deleted sessions out of archives, and drop the refs that tell what remotes had: a fetch makes them again
+    where a remote still has the session, and would else bring back one that no remote has.
+    """
+    archive.forget(repo, ids)
+    gone = set(ids)
+    for ref, tip in repo.refs(TRACKING).items() if gone else ():
+        if ref.rpartition("/")[2] in gone:
+            with contextlib.suppress(Moved):
+                repo.swap(ref, None, tip, "delete")
 
 
 def close(location: Location, session_id: str) -> None:
@@ -170,5 +184,5 @@ def sweep(
             continue
         except AgentSessionError as e:
             errors.append(e)
-    archive.forget(store.repo, [swept.session.id for swept in done if swept.action == DELETED])
+    _forget_elsewhere(store.repo, [swept.session.id for swept in done if swept.action == DELETED])
     return done, errors

@@ -206,6 +206,27 @@ def test_delete_removes_the_ref_of_the_remote_too(repo: Repo, cli: Cli, bare: Re
     assert read(repo).ids() == {good}
 
 
+def test_what_was_deleted_here_and_at_the_remote_is_not_fetched_again(repo: Repo, cli: Cli, bare: Repo) -> None:
+    bad, good = told(repo, cli)
+    share(repo)
+    cli("delete", "--yes", bad, "--remote")
+    cli("sync")
+    assert read(repo).ids() == {good}
+    assert bare.lines("for-each-ref", "--format=%(refname)", SESSIONS) == [SESSIONS + good]
+
+
+def test_what_was_deleted_here_alone_is_fetched_again_while_the_remote_has_it(repo: Repo, cli: Cli, bare: Repo) -> None:
+    bad, good = told(repo, cli)
+    share(repo)
+    cli("delete", "--yes", bad)
+    cli("fetch")
+    assert read(repo).ids() == {bad, good}
+    cli("delete", "--yes", bad)
+    bare.git("update-ref", "-d", SESSIONS + bad)
+    cli("fetch")
+    assert read(repo).ids() == {good}
+
+
 def test_delete_forces_nothing_and_says_what_is_left_in_the_remotes_archive(repo: Repo, cli: Cli, bare: Repo) -> None:
     bad, _ = told(repo, cli, archived=True)
     share(repo)
