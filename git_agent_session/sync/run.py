@@ -6,6 +6,7 @@ and the remote moves its refs itself.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -181,6 +182,27 @@ def _receive(run: _Run) -> None:
             _note(run, Result(SESSIONS + session_id, RECEIVED, union.BROKEN, error.message))
     if taken or archived:
         _relink(run)
+    if _forget_gone(run) and said:
+        # one that is gone may have stood in the way of another: a name is a folder or a ref
+        run.report.warnings = [line for line in run.report.warnings if line not in said]
+        _receive(run)
+
+
+def _forget_gone(run: _Run) -> bool:
+    """Drop what was fetched of refs that could not be taken in and that the remote has no more; True for any.
+
+    Only where there are such: the remote is asked once more. Of all others what it had is kept (see `plan`).
+    """
+    repo, tracked = run.store.repo, run.connection.tracking
+    found = [r for r in run.report.latest() if r.direction == RECEIVED and r.status in (union.BROKEN, "ignored")]
+    tips = {r.ref: tip for r in found if r.ref != notes.REF and (tip := repo.pointed(tracked(r.ref)))}
+    listed = run.connection.listed() if tips else {}
+    gone = tips.keys() - listed.keys()
+    for ref in gone:
+        with contextlib.suppress(Moved, AgentSessionError):
+            repo.swap(tracked(ref), None, tips[ref], "gone")
+    run.report.results = [r for r in run.report.results if r.direction != RECEIVED or r.ref not in gone]
+    return bool(gone)
 
 
 def _take(run: _Run, refs: Mapping[str, str], look: archive_check.Look) -> tuple[list[union.Taken], bool]:

@@ -350,3 +350,28 @@ def test_an_archive_that_names_what_it_does_not_keep_takes_nothing_over(team: Te
     bob.sync()
     assert SESSIONS + good in bob.tips() and bob.store.ids() == {good}
     assert MONTH not in bob.tips() or bob.store.broken == []
+
+
+def test_what_the_remote_has_no_more_is_named_no_more(team: Team, bob: Clone, good: str) -> None:
+    root = team.server.git("rev-parse", SESSIONS + good)
+    names = [SESSIONS + BAD, SESSIONS + "archive/2026-13", SESSIONS + "no-id"]
+    for name in names:
+        team.raw(name, root)
+    assert {r.ref for r in sync.fetch(bob.store, "origin").results if r.status in ("broken", "ignored")} == set(names)
+    for name in names:
+        team.server.git("update-ref", "-d", name)
+    report = sync.fetch(bob.store, "origin")
+    assert [r.ref for r in report.results] == [SESSIONS + good, notes.REF]
+    assert list(bob.tips(TRACKED)) == [TRACKED + good]
+
+
+def test_a_name_that_stood_in_the_way_is_no_hindrance_once_it_is_gone(team: Team, ada: Clone, bob: Clone) -> None:
+    session = ada.store.start(goal="x", agent="codex").id
+    ada.commit("root")
+    team.server.git("fetch", "-q", str(ada.path), f"main:{SESSIONS}{session}/x")
+    sync.fetch(bob.store, "origin")
+    team.server.git("update-ref", "-d", f"{SESSIONS}{session}/x")
+    ada.sync()
+    report = sync.fetch(bob.store, "origin")
+    assert [(r.session, r.status) for r in report.results] == [(session, "new")]
+    assert report.warnings == []
