@@ -77,6 +77,20 @@ class Archives:
                 found[session_id] = self._later(found.get(session_id), tip)
         return found
 
+    def diverged(self) -> dict[str, set[Tip]]:
+        """Sessions that went on in two places and ended in different months: their tips, where none has all others."""
+        found: dict[str, Tip] = {}
+        apart: dict[str, set[Tip]] = {}
+        for index in self._readable():
+            both = {i: found[i] for i in found.keys() & index.keys()}
+            found.update(index)
+            for session_id, before in both.items():
+                tip = index[session_id]
+                found[session_id] = self._later(before, tip)
+                if found[session_id] == tip and not self._repo.descends(tip, before):
+                    apart.setdefault(session_id, {before}).add(tip)
+        return apart
+
     def tip(self, session_id: str) -> Tip | None:
         """The tip of one archived session, or None."""
         found: Tip | None = None

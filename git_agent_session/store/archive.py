@@ -289,22 +289,26 @@ def _joined(repo: Repository, session_id: str, ours: str | None, theirs: str) ->
 def reconcile(repo: Repository) -> list[str]:
     """Bring refs and archives together after a fetch or a run that was killed; returns the ids of refs that went.
 
-    A ref whose session stands in an archive at the same tip, or at one that has it, goes. Where both have diverged the
-    ref gets their join. A session that waits, or is open, keeps its ref. Raises StorageError.
+    A ref whose session stands in an archive at the same tip, or at one that has it, goes. Where both have diverged, or
+    the archives of two months have, the ref gets their join. A session that waits, or is open, keeps its ref. Raises
+    StorageError.
     """
     archived = repo.archives.tips()
     if not archived:
         return []
     refs = _refs(repo)
     both = {i: tip for i, tip in refs.items() if i in archived}
-    if not both:
+    apart = repo.archives.diverged()
+    if not both and not apart:
         return []
     over = covered(repo, both, repo.archives.months().values())
     busy = journal.waiting(repo.location.shared) | live.open_sessions(repo.location.shared)
-    for session_id, tip in both.items():
+    for session_id in sorted(both.keys() | apart.keys()):
         later = archived[session_id]
-        if not repo.descends(later, tip) and not repo.descends(tip, later):
-            _join_ref(repo, session_id, tip, later)
+        tip: str | None = both.get(session_id, later)
+        for other in sorted(apart.get(session_id, {later})):
+            if tip and not repo.descends(other, tip) and not repo.descends(tip, other):
+                tip = _join_ref(repo, session_id, tip, other)
     return _drop_refs(repo, {i: tip for i, tip in over.items() if i not in busy})
 
 
@@ -325,11 +329,14 @@ def covered(repo: Repository, refs: Mapping[str, str], tips: Iterable[str]) -> T
     return found
 
 
-def _join_ref(repo: Repository, session_id: str, ours: str, theirs: str) -> None:
+def _join_ref(repo: Repository, session_id: str, ours: str, theirs: str) -> str | None:
+    """Where the ref points then; None where it moved meanwhile, or the chains cannot be read: it stays as it is."""
     try:
-        repo.swap(SESSIONS + session_id, union.join(repo, session_id, (ours, theirs)), ours, "merge")
+        joined = union.join(repo, session_id, (ours, theirs))
+        repo.swap(SESSIONS + session_id, joined, ours, "merge")
     except (Moved, AgentSessionError):
-        return  # it moved, or cannot be read: it stays as it is
+        return None
+    return joined
 
 
 # -- taking out

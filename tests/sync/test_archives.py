@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from git_agent_session import sync
 from git_agent_session.store import archive, purge, purged
-from tests.sync.team import SESSIONS, Clone, Team, content
+from tests.sync.team import SESSIONS, Clone, Team, agree, content
 
 
 def ended(clone: Clone) -> str:
@@ -103,3 +103,26 @@ def test_what_is_said_tells_archives_from_notes(ada: Clone, bob: Clone) -> None:
     archive.run(ada.store, older_than=0)
     assert ada.cli("push").stdout.endswith("\norigin: 1 archive\n")
     assert bob.cli("fetch").stdout.endswith("\norigin: 1 archive\n")
+
+
+def test_what_two_record_who_archive_in_different_months_is_joined(ada: Clone, bob: Clone) -> None:
+    session = ended(ada)
+    ada.sync()
+    bob.sync()
+    for clone, month in ((ada, "2026-01"), (bob, "2026-02")):
+        clone.store.resume(session)
+        clone.store.log(session, "note", f"by {clone.path.name}")
+        clone.store.end(session)
+        repo = clone.store.repo
+        archive.add(repo, month, {session: clone.tips()[SESSIONS + session]})
+        clone.git("update-ref", "-d", SESSIONS + session)
+    for clone in (ada, bob, ada):
+        clone.sync()
+    agree([ada, bob])
+    assert {"by ada", "by bob"} <= {e.data.get("text") for e in ada.store.history(session)}
+    archive.run(bob.store, older_than=0)
+    for clone in (bob, ada):
+        clone.sync()
+    agree([ada, bob])
+    assert SESSIONS + session not in ada.tips()
+    assert {"by ada", "by bob"} <= {e.data.get("text") for e in ada.store.history(session)}
