@@ -62,8 +62,11 @@ def line(noted: Noted) -> str:
 
 
 def edited(text: str, edits: Iterable[Edit]) -> str:
-    """The note `text` after `edits`; a commit's first session is its primary one, unless an edit says otherwise."""
+    """The note `text` after `edits`; a commit's first session is its primary one, unless an edit says otherwise. Where
+    it goes, the first of the others by id is: the same for whoever takes it out.
+    """
     noted = {n.session_id: n for n in parse(text)}
+    had = any(n.primary for n in noted.values())
     foreign = [ln for ln in text.splitlines() if ln.strip() and not _LINE.match(ln.strip())]
     for edit in edits:
         if not edit.present:
@@ -75,6 +78,9 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
         first = edit.primary or not any(n.primary for n in noted.values())
         agent = before.agent if before else edit.agent if _AGENT.fullmatch(edit.agent) else "unknown"
         noted[edit.session_id] = Noted(edit.session_id, agent, first or (before is not None and before.primary))
+    if had and noted and not any(n.primary for n in noted.values()):
+        first_id = min(noted)
+        noted[first_id] = Noted(first_id, noted[first_id].agent, True)
     return "\n".join([*dict.fromkeys(foreign), *(line(noted[i]) for i in sorted(noted))])
 
 

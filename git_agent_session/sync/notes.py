@@ -116,7 +116,7 @@ def kept(commit: str, ours: str, theirs: str, judge: Judge) -> str:
     """
     there = {n.session_id for n in links.parse(theirs)}
     lacking = [n for n in links.parse(ours) if n.session_id not in there and judge.says(n.session_id, commit)]
-    edits = [links.Edit(n.session_id, True, n.agent) for n in sorted(lacking, key=lambda n: not n.primary)]
+    edits = [links.Edit(n.session_id, True, n.agent, n.primary) for n in lacking]
     return links.edited(theirs, edits) if edits else theirs
 
 

@@ -303,6 +303,15 @@ def test_list_follows_other_writers(repo: Repo, store: Store) -> None:
 # -- links
 
 
+def test_a_commit_has_a_main_session_also_when_the_one_that_was_it_is_unlinked(repo: Repo, store: Store) -> None:
+    one, two = (store.start(goal=goal, agent="codex") for goal in "ab")
+    commit = repo.commit("by hand")
+    store.link(one.id, [commit])
+    store.link(two.id, [commit])
+    store.unlink(one.id, [commit])
+    assert [(w.session.id, w.link.primary) for w in store.which(commit)] == [(two.id, True)]
+
+
 def test_link_and_unlink_by_hand(repo: Repo, store: Store) -> None:
     one, two = store.start(goal="one", agent="codex"), store.start(goal="two")
     commit = repo.git("rev-parse", "HEAD")
