@@ -149,6 +149,14 @@ def test_a_mirror_push_is_warned_of_once(team: Team, pushing: Clone) -> None:
     assert "sends every session" not in pushing.run("git", "push", "--mirror", "origin").stderr
 
 
+def test_who_takes_a_session_off_a_remote_by_git_is_not_warned_of_sending_all(team: Team, pushing: Clone) -> None:
+    session = worked(pushing)
+    pushing.cli("push", "origin", check=True)
+    assert "sends every" not in pushing.run("git", "push", "origin", f":{SESSIONS}{session}", check=True).stderr
+    assert on(team) == set()
+    assert "sends every session" in pushing.run("git", "push", "--mirror", "origin").stderr
+
+
 def test_ask_without_a_person_sends_nothing_and_says_how(team: Team, pushing: Clone) -> None:
     pushing.git("config", "agentSession.autoShare", "ask")
     worked(pushing)
