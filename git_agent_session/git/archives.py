@@ -80,16 +80,15 @@ class Archives:
     def diverged(self) -> dict[str, set[Tip]]:
         """Sessions that went on in two places and ended in different months: their tips, where none has all others."""
         found: dict[str, Tip] = {}
-        apart: dict[str, set[Tip]] = {}
+        several: dict[str, set[Tip]] = {}
         for index in self._readable():
-            both = {i: found[i] for i in found.keys() & index.keys()}
+            for session_id in found.keys() & index.keys():
+                several.setdefault(session_id, {found[session_id]}).add(index[session_id])
             found.update(index)
-            for session_id, before in both.items():
-                tip = index[session_id]
-                found[session_id] = self._later(before, tip)
-                if found[session_id] == tip and not self._repo.descends(tip, before):
-                    apart.setdefault(session_id, {before}).add(tip)
-        return apart
+        return {i: tips for i, tips in several.items() if not any(self._has_all(tip, tips) for tip in tips)}
+
+    def _has_all(self, tip: Tip, others: Iterable[Tip]) -> bool:
+        return all(other == tip or self._repo.descends(tip, other) for other in others)
 
     def tip(self, session_id: str) -> Tip | None:
         """The tip of one archived session, or None."""
