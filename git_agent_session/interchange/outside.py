@@ -50,12 +50,19 @@ def read(path: str) -> bytes:
 
 
 def value(text: bytes | str) -> Any:
-    """The JSON value that a text is, its numbers and depth within bounds; raises Unreadable."""
+    """The JSON value that a text is, its numbers and depth within bounds; raises Unreadable.
+
+    What is null in a table is left out: it would become a text.
+    """
     try:
-        return bounds.plain(json.loads(text))
+        return bounds.plain(json.loads(text, object_pairs_hook=_told))
     except (ValueError, RecursionError) as e:
         said = str(e).splitlines()[0] if str(e) else type(e).__name__
         raise Unreadable(f"this is no JSON: {said[:200]}", hint="see docs/interchange.md") from e
+
+
+def _told(pairs: list[tuple[str, Any]]) -> Doc:
+    return {key: found for key, found in pairs if found is not None}
 
 
 def documents(data: bytes) -> Iterator[Doc | None]:

@@ -84,6 +84,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 # -- hostile input
 
 
+def test_null_is_nothing_and_no_text() -> None:
+    assert outside.value('{"user": null, "agent": {"model": null, "name": "x"}}') == {"agent": {"name": "x"}}
+
+
 @settings(max_examples=40)
 @given(st.lists(RECORDS, max_size=3))
 def test_no_trace_record_does_harm(project: Repository, docs: list[Any]) -> None:
