@@ -176,7 +176,8 @@ def bring(
     if place.form == ENTIRE:
         from git_agent_session.interchange import entire_read
 
-        return entire_read.bring(repo, dry=dry_run, env=os.environ if env is None else env, since=since)
+        found_env = os.environ if env is None else env
+        return entire_read.bring(repo, dry=dry_run, env=found_env, since=since, progress=progress)
     if place.form == GIT_AI:
         from git_agent_session.interchange import git_ai
 

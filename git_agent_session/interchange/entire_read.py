@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from git_agent_session import term
 from git_agent_session.agents import importing
 from git_agent_session.agents.importing_report import GROWN, IMPORTED, KNOWN, Report, Row
 from git_agent_session.git import foreign
@@ -27,17 +28,25 @@ from git_agent_session.store.seen import Seen
 
 _FOLDER = re.compile(r"([0-9a-f]{2})/([0-9a-f]{10})/(?:([0-9]{1,4})/)?([^/]+)")
 _MAX_META = 1024 * 1024
+# agents of checkpoints that name none: the first versions of Entire knew Claude Code alone, later ones write `Agent`
+_ANY = ("agent", "unknown")
+# records after which those of Claude Code have told their form
+_FIRST = 100
 
 
 @dataclass(slots=True)
 class Told:
-    """What the checkpoints say of one session: its metadata, newest last, its commits, the blobs of its texts."""
+    """What the checkpoints say of one session: its metadata, newest last, its commits, the blobs of its texts.
+
+    `native_id` is the agent's own, `agent` its type.
+    """
 
     native_id: str
     metas: list[Doc] = field(default_factory=list)
     commits: dict[str, str] = field(default_factory=dict)
     prompts: list[str] = field(default_factory=list)
     transcript: tuple[str, ...] = ()
+    agent: str = ""
 
     @property
     def last(self) -> Doc:
@@ -49,15 +58,19 @@ class Told:
         """What we wrote of it ourselves."""
         return outside.table(self.last.get(names.OWN))
 
-    @property
-    def agent(self) -> str:
-        """The type of its agent."""
-        own = outside.table(self.own.get("agent")).get("type")
-        return names.agent_type(own or self.last.get("agent"))
 
+def bring(
+    repo: Repository,
+    *,
+    dry: bool,
+    env: Mapping[str, str],
+    since: str = "",
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Import the sessions of the branch. Raises AgentSessionError where there is none, or it cannot be read.
 
-def bring(repo: Repository, *, dry: bool, env: Mapping[str, str], since: str = "") -> Report:
-    """Import the sessions of the branch. Raises AgentSessionError where there is none, or it cannot be read."""
+    `progress` is told how many sessions are done, and of how many.
+    """
     tip = repo.tip(entire.REF) or repo.tip(entire.REMOTE)
     if tip is None:
         raise outside.Unreadable("there is no branch entire/checkpoints/v1 here", hint="fetch it first")
@@ -65,11 +78,20 @@ def bring(repo: Repository, *, dry: bool, env: Mapping[str, str], since: str = "
     told = [t for t in told if str(t.last.get("created_at", "")) >= since]
     report = Report()
     whole = [t for t in told if t.transcript and t.agent in entire.JSON_LINES]
+    left = {t.native_id for t in told} - {t.native_id for t in whole}
     for agent in sorted({t.agent for t in whole}):
-        _join(report, _read(repo, agent, [t for t in whole if t.agent == agent], dry, env))
-    rest = keep(repo, (_arrival(repo, t) for t in told if t not in whole), dry=dry)
-    _join(report, rest)
+        theirs = [t for t in whole if t.agent == agent]
+        left |= _read(repo, theirs, dry, env, report, _counted(progress, len(report.rows), len(told)))
+    if gone := len(left & {t.native_id for t in whole}):
+        report.said.append(
+            f"the agent's records of {term.count(gone, 'session')} are not here, or too large: no answers, no tools"
+        )
+    _join(report, keep(repo, (_arrival(repo, t) for t in told if t.native_id in left), dry=dry))
     return report
+
+
+def _counted(progress: Callable[[int, int], None] | None, done: int, total: int) -> importing.Progress | None:
+    return None if progress is None else lambda _agent, more, _all: progress(done + more, total)
 
 
 def _join(report: Report, more: Report) -> None:
@@ -92,13 +114,29 @@ def _sessions(repo: Repository, tip: str) -> Iterable[Told]:
     found: dict[str, Told] = {}
     for (checkpoint, _), files in sorted(folders.items()):
         meta = _meta(repo, files.get("metadata.json", ""))
-        native = outside.text(meta.get("session_id"))
+        native = _bare(outside.text(meta.get("session_id")))
         if native:
             told = found.setdefault(native, Told(native))
             _add(told, meta, files, by_checkpoint.get(checkpoint, ()))
     for told in found.values():
         told.metas.sort(key=lambda meta: str(meta["created_at"]))
+        told.agent = _agent(repo, told)
     return found.values()
+
+
+def _agent(repo: Repository, told: Told) -> str:
+    """The type of a session's agent: as it is named, else Claude Code where the records are in its form."""
+    own = outside.table(told.own.get("agent")).get("type")
+    named = names.agent_type(own or told.last.get("agent"))
+    if named not in _ANY or not told.transcript:
+        return named
+    return "claude-code" if _is_claudes(repo, told.transcript[0]) else named
+
+
+def _is_claudes(repo: Repository, blob: str) -> bool:
+    data = foreign.content(repo, blob, entire.MAX_TRANSCRIPT + _MAX_META) or b""
+    lines = data[:_MAX_META].split(b"\n")[:_FIRST]
+    return any(b'"parentUuid":' in line and b'"sessionId":' in line for line in lines)
 
 
 def _meta(repo: Repository, blob: str) -> Doc:
@@ -129,28 +167,42 @@ def _add(told: Told, meta: Doc, files: Mapping[str, str], commits: Iterable[str]
 # -- what an agent's module reads
 
 
-def _read(repo: Repository, agent: str, told: list[Told], dry: bool, env: Mapping[str, str]) -> Report:
+def _read(
+    repo: Repository,
+    told: list[Told],
+    dry: bool,
+    env: Mapping[str, str],
+    report: Report,
+    progress: importing.Progress | None,
+) -> set[str]:
+    """Import sessions of one agent by its module, into `report`; returns the ids of those without readable records."""
     with tempfile.TemporaryDirectory(prefix="git-agent-session-") as folder:
-        paths = [path for one in told if (path := _unpack(repo, one, folder)) is not None]
-        if not paths:
-            return Report()
-        report = importing.import_sessions(repo, agent, paths=paths, dry_run=dry, env=env, cloned=True)
-    by_native = {_bare(t.native_id): t for t in told}
+        paths = {t.native_id: path for t in told if (path := _unpack(repo, t, folder)) is not None}
+        if paths:
+            given = tuple(paths.values())
+            found = importing.import_sessions(
+                repo, told[0].agent, paths=given, dry_run=dry, progress=progress, env=env, cloned=True
+            )
+            _link_all(repo, found, {t.native_id: t for t in told}, dry)
+            _join(report, found)
+    return {t.native_id for t in told} - paths.keys()
+
+
+def _link_all(repo: Repository, report: Report, told: Mapping[str, Told], dry: bool) -> None:
     for row in report.rows:
-        one_told = by_native.get(row.native_id)
-        if one_told is not None and row.outcome in (IMPORTED, GROWN, KNOWN):
-            _link(repo, row, one_told, report, dry)
-    return report
+        one = told.get(row.native_id)
+        if one is not None and row.outcome in (IMPORTED, GROWN, KNOWN):
+            _link(repo, row, one, report, dry)
 
 
 def _bare(native_id: str) -> str:
-    """The agent's own id: Entire once put a date before it."""
+    """The agent's own id: Entire once put the date of the checkpoint before it, so that one session had several."""
     return re.sub(r"^\d{4}-\d\d-\d\d-", "", native_id)
 
 
 def _unpack(repo: Repository, told: Told, folder: str) -> str | None:
     """Put a session's records into a file of its name; None where they cannot be read."""
-    name = _bare(told.native_id)
+    name = told.native_id
     parts = [foreign.content(repo, blob, entire.MAX_TRANSCRIPT + _MAX_META) for blob in told.transcript[:20]]
     if not is_event_id(name) or any(part is None for part in parts):
         return None
@@ -165,9 +217,10 @@ def _link(repo: Repository, row: Row, told: Told, report: Report, dry: bool) -> 
     arrival = Arrival(names.ENTIRE, row.session, Agent())
     for commit, at in told.commits.items():
         link(repo, arrival, commit, at)
-    known: set[str] = set()
+    # a dry run has not stored what the records prove
+    known = {f"commit-{commit}" for commit in row.commits}
     if (tip := repo.tip(f"refs/agent-sessions/{row.session}")) is not None:
-        known = Seen.load(repo.location.shared, repo, row.session, tip).ids
+        known |= Seen.load(repo.location.shared, repo, row.session, tip).ids
     fresh = [event for event in arrival.events if event.id not in known]
     if fresh and not dry:
         redact = redactor(repo.location, row.session).value

@@ -20,6 +20,7 @@ from git_agent_session.interchange.outside import Unreadable
 from git_agent_session.store import transcript
 from tests.e2e.claude import free, until
 from tests.e2e.cli import Cli
+from tests.e2e.history import Past
 from tests.e2e.interchanging import OLD, SECRET, clone, opened, said, work
 from tests.e2e.writing import Writer
 from tests.harness import Repo
@@ -82,6 +83,17 @@ def theirs(repo: Repo, name: str, *, meta: dict[str, Any] | None = None, **files
     summary["sessions"] = [{"metadata": f"/{folder}/0/metadata.json"}]
     texts = {f"{folder}/metadata.json": json.dumps(summary), f"{folder}/0/metadata.json": json.dumps(told), **own}
     checkpoint(repo, f"Checkpoint: {name}", texts)
+
+
+def records(prompt: str) -> str:
+    """What Claude Code writes of a prompt and its answer."""
+    record = {"parentUuid": None, "timestamp": "2026-01-20T09:00:00.000Z", "sessionId": SID}
+    answer = {"role": "assistant", "content": [{"type": "text", "text": "Built."}]}
+    rows = [
+        {**record, "type": "user", "uuid": "u1", "message": {"role": "user", "content": prompt}},
+        {**record, "type": "assistant", "uuid": "s1", "message": answer},
+    ]
+    return "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
 
 
 # -- out
@@ -209,13 +221,7 @@ def test_a_branch_that_is_checked_out_is_not_moved(agent: Writer) -> None:
 
 
 def test_an_agents_records_become_its_session_with_the_commit_of_the_trailer(repo: Repo) -> None:
-    record = {"type": "user", "uuid": "u1", "timestamp": "2026-01-20T09:00:00.000Z", "sessionId": SID}
-    records = [
-        {**record, "message": {"role": "user", "content": "Build it"}},
-        {**record, "uuid": "s1", "type": "assistant", "message": {"content": [{"type": "text", "text": "Built."}]}},
-    ]
-    text = "".join(json.dumps(r) + "\n" for r in records)
-    theirs(repo, "a3b2c4d5e6f7", meta={"agent": "Claude Code"}, full_jsonl=text, prompt_txt="Build it")
+    theirs(repo, "a3b2c4d5e6f7", meta={"agent": "Claude Code"}, full_jsonl=records("Build it"), prompt_txt="Build it")
     commit = repo.commit("Build it\n\nEntire-Checkpoint: a3b2c4d5e6f7")
     [row] = interchange.bring(opened(repo), ENTIRE).rows
     assert (row.session, row.outcome) == (native_session_id("claude-code", SID), "imported")
@@ -289,6 +295,50 @@ def test_a_session_without_records_comes_back_with_its_id(repo: Repo, tmp_path: 
     assert [k.commit for k in opened(other).commits(mine.id)] == [commit]
 
 
+def test_a_session_that_went_on_for_days_is_one(repo: Repo) -> None:
+    """Entire once put the date of the checkpoint before the agent's id."""
+    for day, name, prompt in (("19", "a3b2c4d5e6f7", "Build it"), ("20", "b3b2c4d5e6f7", "Go on")):
+        meta = {"agent": "Claude Code", "session_id": f"2026-01-{day}-{SID}", "created_at": f"2026-01-{day}T10:00:00Z"}
+        theirs(repo, name, meta=meta, full_jsonl=records(prompt), prompt_txt=prompt)
+    commits = [repo.commit(f"x\n\nEntire-Checkpoint: {name}") for name in ("a3b2c4d5e6f7", "b3b2c4d5e6f7")]
+    [row] = interchange.bring(opened(repo), ENTIRE).rows
+    store = opened(repo)
+    assert row.session == native_session_id("claude-code", SID)
+    assert {k.commit for k in store.commits(row.session)} == set(commits)
+    assert [e.data["text"] for e in store.history(row.session, kinds=("message",))] == ["Go on", "Built."]
+
+
+@pytest.mark.parametrize("agent", ["Agent", None])
+def test_records_of_an_agent_without_a_name_are_known_by_their_form(repo: Repo, agent: str | None) -> None:
+    repo.commit("x")
+    theirs(repo, "a3b2c4d5e6f7", meta={"agent": agent}, full_jsonl=records("Build it"), prompt_txt="Build it")
+    theirs(repo, "b3b2c4d5e6f7", meta={"agent": agent, "session_id": "other"}, full_jsonl="{}\n", prompt_txt="Go")
+    found = {row.native_id: row.agent for row in interchange.bring(opened(repo), ENTIRE).rows}
+    assert found == {SID: "claude-code", "other": "agent" if agent else "unknown"}
+    session = native_session_id("claude-code", SID)
+    assert [e.data["text"] for e in opened(repo).history(session, kinds=("message",))] == ["Build it", "Built."]
+
+
+def test_a_session_whose_records_are_not_here_keeps_its_prompts_and_commits(repo: Repo) -> None:
+    """As in a partial clone."""
+    theirs(repo, "a3b2c4d5e6f7", meta={"agent": "Claude Code"}, full_jsonl=records("Build it"), prompt_txt="Build it")
+    blob = repo.git("rev-parse", f"{BRANCH}:a3/b2c4d5e6f7/0/full.jsonl")
+    (repo.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    commit = repo.commit("x\n\nEntire-Checkpoint: a3b2c4d5e6f7")
+    report = interchange.bring(opened(repo), ENTIRE)
+    assert [(r.agent, r.outcome, r.commits) for r in report.rows] == [("claude-code", "imported", [commit])]
+    assert report.said == ["the agent's records of 1 session are not here, or too large: no answers, no tools"]
+    assert [e.data["text"] for e in opened(repo).history(report.rows[0].session, kinds=("message",))] == ["Build it"]
+
+
+def test_how_far_it_is_is_told(repo: Repo) -> None:
+    repo.commit("x")
+    theirs(repo, "a3b2c4d5e6f7", meta={"agent": "Claude Code"}, full_jsonl=records("Build it"), prompt_txt="Build it")
+    told: list[tuple[int, int]] = []
+    interchange.bring(opened(repo), ENTIRE, progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 1)]
+
+
 def test_a_dry_run_writes_nothing(repo: Repo) -> None:
     theirs(repo, "a3b2c4d5e6f7", prompt_txt="First")
     repo.commit("x\n\nEntire-Checkpoint: a3b2c4d5e6f7")
@@ -296,6 +346,16 @@ def test_a_dry_run_writes_nothing(repo: Repo) -> None:
     report = interchange.bring(opened(repo), ENTIRE, dry_run=True)
     assert ([r.outcome for r in report.rows], len(report.linked)) == (["imported"], 1)
     assert repo.git("for-each-ref") == before
+
+
+def test_a_dry_run_counts_a_commit_once_that_records_prove_too(repo: Repo, home: Path) -> None:
+    past = Past(home, repo, SID).prompt("Build it").write("a", "1\n")
+    commit = past.commit("Build it\n\nEntire-Checkpoint: a3b2c4d5e6f7")
+    past.answer("Built.")
+    text = "".join(json.dumps(r) + "\n" for r in past.records)
+    theirs(repo, "a3b2c4d5e6f7", meta={"agent": "Claude Code"}, full_jsonl=text)
+    assert interchange.bring(opened(repo), ENTIRE, dry_run=True).linked == [commit]
+    assert interchange.bring(opened(repo), ENTIRE).linked == [commit]
 
 
 def test_secrets_in_a_checkpoint_are_not_stored(repo: Repo) -> None:
