@@ -7,9 +7,11 @@ trailers.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -28,6 +30,9 @@ from git_agent_session.store.seen import Seen
 
 _FOLDER = re.compile(r"([0-9a-f]{2})/([0-9a-f]{10})/(?:([0-9]{1,4})/)?([^/]+)")
 _MAX_META = 1024 * 1024
+# bytes of a part of a transcript, and how many as large as that are read of a session
+_MAX_PART = entire.MAX_TRANSCRIPT + _MAX_META
+_MOST_PARTS = 20
 # agents of checkpoints that name none: the first versions of Entire knew Claude Code alone, later ones write `Agent`
 _ANY = ("agent", "unknown")
 # records after which those of Claude Code have told their form
@@ -38,20 +43,25 @@ _FIRST = 100
 class Told:
     """What the checkpoints say of one session: its metadata, newest last, its commits, the blobs of its texts.
 
-    `native_id` is the agent's own, `agent` its type.
+    `native_id` is the agent's own, `agent` its type; `transcripts` has each checkpoint's blobs, by time and place.
     """
 
     native_id: str
     metas: list[Doc] = field(default_factory=list)
     commits: dict[str, str] = field(default_factory=dict)
     prompts: list[str] = field(default_factory=list)
-    transcript: tuple[str, ...] = ()
+    transcripts: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     agent: str = ""
 
     @property
     def last(self) -> Doc:
         """The newest metadata."""
         return self.metas[-1]
+
+    @property
+    def blobs(self) -> Iterable[tuple[str, ...]]:
+        """The transcripts that differ, the oldest first."""
+        return dict.fromkeys(self.transcripts[when] for when in sorted(self.transcripts))
 
     @property
     def own(self) -> Mapping[str, object]:
@@ -77,7 +87,7 @@ def bring(
     told = sorted(_sessions(repo, tip), key=lambda t: t.native_id)
     told = [t for t in told if str(t.last.get("created_at", "")) >= since]
     report = Report()
-    whole = [t for t in told if t.transcript and t.agent in entire.JSON_LINES]
+    whole = [t for t in told if t.transcripts and t.agent in entire.JSON_LINES]
     left = {t.native_id for t in told} - {t.native_id for t in whole}
     for agent in sorted({t.agent for t in whole}):
         theirs = [t for t in whole if t.agent == agent]
@@ -112,12 +122,14 @@ def _sessions(repo: Repository, tip: str) -> Iterable[Told]:
     for commit, checkpoint in entire.trailers(repo).items():
         by_checkpoint.setdefault(checkpoint, []).append(commit)
     found: dict[str, Told] = {}
-    for (checkpoint, _), files in sorted(folders.items()):
+    for (checkpoint, n), files in sorted(folders.items()):
         meta = _meta(repo, files.get("metadata.json", ""))
         native = _bare(outside.text(meta.get("session_id")))
         if native:
             told = found.setdefault(native, Told(native))
             _add(told, meta, files, by_checkpoint.get(checkpoint, ()))
+            if parts := _parts(files):
+                told.transcripts[str(meta["created_at"]), f"{checkpoint}/{n:>4}"] = parts
     for told in found.values():
         told.metas.sort(key=lambda meta: str(meta["created_at"]))
         told.agent = _agent(repo, told)
@@ -128,13 +140,13 @@ def _agent(repo: Repository, told: Told) -> str:
     """The type of a session's agent: as it is named, else Claude Code where the records are in its form."""
     own = outside.table(told.own.get("agent")).get("type")
     named = names.agent_type(own or told.last.get("agent"))
-    if named not in _ANY or not told.transcript:
+    if named not in _ANY:
         return named
-    return "claude-code" if _is_claudes(repo, told.transcript[0]) else named
+    return "claude-code" if any(_is_claudes(repo, blobs[0]) for blobs in told.blobs) else named
 
 
 def _is_claudes(repo: Repository, blob: str) -> bool:
-    data = foreign.content(repo, blob, entire.MAX_TRANSCRIPT + _MAX_META) or b""
+    data = foreign.content(repo, blob, _MAX_PART) or b""
     lines = data[:_MAX_META].split(b"\n")[:_FIRST]
     return any(b'"parentUuid":' in line and b'"sessionId":' in line for line in lines)
 
@@ -157,11 +169,11 @@ def _add(told: Told, meta: Doc, files: Mapping[str, str], commits: Iterable[str]
             told.commits.setdefault(commit, str(meta["created_at"]))
     if "prompt.txt" in files and files["prompt.txt"] not in told.prompts:
         told.prompts.append(files["prompt.txt"])
-    parts = sorted(name for name in files if name == "full.jsonl" or re.fullmatch(r"full\.jsonl\.[0-9]{3}", name))
-    newest = max(str(m["created_at"]) for m in told.metas)
-    if parts and str(meta["created_at"]) == newest:
-        # each checkpoint has the whole transcript until then
-        told.transcript = tuple(files[name] for name in parts)
+
+
+def _parts(files: Mapping[str, str]) -> tuple[str, ...]:
+    named = sorted(name for name in files if name == "full.jsonl" or re.fullmatch(r"full\.jsonl\.[0-9]{3}", name))
+    return tuple(files[name] for name in named)
 
 
 # -- what an agent's module reads
@@ -201,16 +213,40 @@ def _bare(native_id: str) -> str:
 
 
 def _unpack(repo: Repository, told: Told, folder: str) -> str | None:
-    """Put a session's records into a file of its name; None where they cannot be read."""
-    name = told.native_id
-    parts = [foreign.content(repo, blob, entire.MAX_TRANSCRIPT + _MAX_META) for blob in told.transcript[:20]]
-    if not is_event_id(name) or any(part is None for part in parts):
+    """Put a session's records into a file of its name; None where they cannot all be read."""
+    if not is_event_id(told.native_id):
         return None
-    path = os.path.join(folder, f"{name}.jsonl")
+    path = os.path.join(folder, f"{told.native_id}.jsonl")
     with open(path, "xb") as f:
-        for part in parts:
-            f.write((part or b"").rstrip(b"\n") + b"\n")
+        for line in _records(repo, told):
+            if line is None:
+                return None
+            f.write(line + b"\n")
     return path
+
+
+def _records(repo: Repository, told: Told) -> Iterator[bytes | None]:
+    """The lines of all of a session's transcripts, each as often as the one that has it most; None for lost ones.
+
+    Entire's later versions keep in each checkpoint the whole transcript until then, earlier ones what was new. Not to
+    know of a part would make a person's lines of the agent's.
+    """
+    had: Counter[bytes] = Counter()
+    room = _MOST_PARTS * _MAX_PART
+    for blobs in told.blobs:
+        mine: Counter[bytes] = Counter()
+        for blob in blobs:
+            data = foreign.content(repo, blob, min(room, _MAX_PART))
+            if data is None:
+                yield None
+                return
+            for line in data.rstrip(b"\n").split(b"\n"):
+                known = hashlib.sha256(line).digest()
+                mine[known] += 1
+                if mine[known] > had[known]:
+                    room -= len(line)
+                    yield line
+        had |= mine
 
 
 def _link(repo: Repository, row: Row, told: Told, report: Report, dry: bool) -> None:

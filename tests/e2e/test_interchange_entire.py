@@ -85,13 +85,13 @@ def theirs(repo: Repo, name: str, *, meta: dict[str, Any] | None = None, **files
     checkpoint(repo, f"Checkpoint: {name}", texts)
 
 
-def records(prompt: str) -> str:
+def records(prompt: str, n: int = 1) -> str:
     """What Claude Code writes of a prompt and its answer."""
     record = {"parentUuid": None, "timestamp": "2026-01-20T09:00:00.000Z", "sessionId": SID}
     answer = {"role": "assistant", "content": [{"type": "text", "text": "Built."}]}
     rows = [
-        {**record, "type": "user", "uuid": "u1", "message": {"role": "user", "content": prompt}},
-        {**record, "type": "assistant", "uuid": "s1", "message": answer},
+        {**record, "type": "user", "uuid": f"u{n}", "message": {"role": "user", "content": prompt}},
+        {**record, "type": "assistant", "uuid": f"s{n}", "message": answer},
     ]
     return "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
 
@@ -302,10 +302,21 @@ def test_a_session_that_went_on_for_days_is_one(repo: Repo) -> None:
         theirs(repo, name, meta=meta, full_jsonl=records(prompt), prompt_txt=prompt)
     commits = [repo.commit(f"x\n\nEntire-Checkpoint: {name}") for name in ("a3b2c4d5e6f7", "b3b2c4d5e6f7")]
     [row] = interchange.bring(opened(repo), ENTIRE).rows
-    store = opened(repo)
     assert row.session == native_session_id("claude-code", SID)
-    assert {k.commit for k in store.commits(row.session)} == set(commits)
-    assert [e.data["text"] for e in store.history(row.session, kinds=("message",))] == ["Go on", "Built."]
+    assert {k.commit for k in opened(repo).commits(row.session)} == set(commits)
+
+
+def test_transcripts_that_have_what_was_new_are_put_together(repo: Repo) -> None:
+    """Later versions of Entire keep the whole one in each checkpoint: what two have is there once."""
+    first, second, third = records("Build it", 1), records("Go on", 2), records("And on", 3)
+    repo.commit("x")
+    for name, day, text in (("c", 19, first), ("b", 20, third), ("a", 21, "")):
+        meta = {"agent": "Claude Code", "created_at": f"2026-01-{day}T10:00:00Z"}
+        theirs(repo, name * 12, meta=meta, **({"full_jsonl": text} if text else {"prompt_txt": "x"}))
+    meta = {"agent": "Claude Code", "created_at": "2026-01-19T11:00:00Z"}
+    theirs(repo, "d" * 12, meta=meta, full_jsonl=first + second)
+    [row] = interchange.bring(opened(repo), ENTIRE).rows
+    assert b"".join(data for _, data in transcript.chunks(opened(repo), row.session)).decode() == first + second + third
 
 
 @pytest.mark.parametrize("agent", ["Agent", None])
