@@ -46,21 +46,21 @@ def import_sessions(
     dry_run: bool = False,
     progress: Progress | None = None,
     env: Mapping[str, str] | None = None,
-    cloned: bool = False,
+    cloned: Mapping[str, str] | None = None,
 ) -> Report:
     """Import agents' own sessions of this repository: all that are found, or the transcripts at `paths`.
 
     `since` (RFC 3339) leaves out those that began before. With `dry_run` nothing is written. `cloned` says that `paths`
-    came with this repository, from another clone of it. What goes wrong with one
-    session stands in its row. Raises UsageError for an agent whose history cannot be read, AgentSessionError where the
-    repository cannot be written.
+    came with this repository, from another clone of it, and whose sessions they are, by the agents' ids. What goes
+    wrong with one session stands in its row. Raises UsageError for an agent whose history cannot be read,
+    AgentSessionError where the repository cannot be written.
     """
     env = os.environ if env is None else env
     names = [agents] if isinstance(agents, str) else agents
     report = Report()
     shown: dict[str, proof.Evidence] = {}
-    for one in [Importing(repo, name, dry_run, env, report) for name in names]:
-        one.run(paths, since, progress, cloned=cloned)
+    for one in [Importing(repo, name, dry_run, env, report, cloned) for name in names]:
+        one.run(paths, since, progress)
         shown.update(one.shown)
     # last of all: what two sessions can claim belongs to neither
     link(repo, report, shown, dry=dry_run)
@@ -70,7 +70,15 @@ def import_sessions(
 class Importing:
     """One import of one agent's history."""
 
-    def __init__(self, repo: Repository, name: str, dry: bool, env: Mapping[str, str], report: Report) -> None:
+    def __init__(
+        self,
+        repo: Repository,
+        name: str,
+        dry: bool,
+        env: Mapping[str, str],
+        report: Report,
+        cloned: Mapping[str, str] | None = None,
+    ) -> None:
         self.repo = repo
         self.location = repo.location
         self.shared = repo.location.shared
@@ -80,17 +88,18 @@ class Importing:
         self.env = env
         self.runs = Runs(self.folder)
         self.report = report
+        self.cloned = cloned
         # what a dry run has read: the evidence of sessions that are not kept
         self.shown: dict[str, proof.Evidence] = {}
         self._opening: dict[str, list[tuple[str, Source]]] = {}
         self._sources: dict[str, Source] = {}
 
-    def run(self, paths: Sequence[str], since: str, progress: Progress | None, *, cloned: bool = False) -> None:
+    def run(self, paths: Sequence[str], since: str, progress: Progress | None) -> None:
         """See `import_sessions`."""
         if not self.dry:
             live.prepare(self.shared)
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        found, failed = candidates(self.agent, self.location, self.env, paths, cloned=cloned)
+        found, failed = candidates(self.agent, self.location, self.env, paths, cloned=self.cloned is not None)
         self.report.rows += [
             Row(self.agent.NAME, "", "", FAILED, error=f"{path}: {why}") for path, why in failed.items()
         ]
@@ -221,7 +230,7 @@ class Importing:
             at, prompt = copied.at or at, copied.prompt
         data: Doc = {
             "agent": {"type": self.agent.NAME, "native_id": native_id},
-            "user": "{} <{}>".format(*self.repo.identity),
+            "user": self._user(native_id),
             "project": lookup.worktree_name(self.location),
             "title": payload.title(payload.text(prompt)),
             "parent": native_session_id(self.agent.NAME, copied.parent) if copied.parent else "",
@@ -230,6 +239,11 @@ class Importing:
         past.start = recorder.cut(past.redact({k: v for k, v in data.items() if v}))
         at = at if is_timestamp(at) else _began(candidate)
         return Draft(event_id_from("start", native_id), at, "start", past.start)
+
+    def _user(self, native_id: str) -> str:
+        if self.cloned is not None:
+            return self.cloned.get(native_id, "")
+        return "{} <{}>".format(*self.repo.identity)
 
     def _settle_in(self, native_id: str, session_id: str) -> None:
         """Let the agent's hooks go on in the session when its user goes on with it."""

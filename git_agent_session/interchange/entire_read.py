@@ -145,6 +145,18 @@ def _agent(repo: Repository, told: Told) -> str:
     return "claude-code" if any(_is_claudes(repo, blobs[0]) for blobs in told.blobs) else named
 
 
+def _user(repo: Repository, told: Told) -> str:
+    """Whose session it was: as we wrote it, else the author of its commits where they have one; "" where unknown."""
+    authors = set()
+    for commit in told.commits:
+        try:
+            author = repo.commit_at(commit).author
+        except ValueError:
+            continue
+        authors.add(outside.text(f"{author.name} <{author.email}>"))
+    return outside.text(told.own.get("user")) or (authors.pop() if len(authors) == 1 else "")
+
+
 def _is_claudes(repo: Repository, blob: str) -> bool:
     data = foreign.content(repo, blob, _MAX_PART) or b""
     lines = data[:_MAX_META].split(b"\n")[:_FIRST]
@@ -192,8 +204,9 @@ def _read(
         paths = {t.native_id: path for t in told if (path := _unpack(repo, t, folder)) is not None}
         if paths:
             given = tuple(paths.values())
+            users = {t.native_id: _user(repo, t) for t in told}
             found = importing.import_sessions(
-                repo, told[0].agent, paths=given, dry_run=dry, progress=progress, env=env, cloned=True
+                repo, told[0].agent, paths=given, dry_run=dry, progress=progress, env=env, cloned=users
             )
             _link_all(repo, found, {t.native_id: t for t in told}, dry)
             _join(report, found)
@@ -276,8 +289,7 @@ def _arrival(repo: Repository, told: Told) -> Arrival:
     native = outside.text(who.get("native_id")) if own else told.native_id
     agent = Agent(told.agent, outside.text(who.get("version")), outside.text(who.get("model")), native)
     session = session_id(ours, told.agent, native or told.native_id)
-    title, user = outside.text(own.get("title")), outside.text(own.get("user"))
-    arrival = Arrival(names.ENTIRE, session, agent, title=title, user=user)
+    arrival = Arrival(names.ENTIRE, session, agent, title=outside.text(own.get("title")), user=_user(repo, told))
     at = str(told.metas[0]["created_at"])
     for n, said in enumerate(_prompts(repo, told)):
         arrival.title = arrival.title or said

@@ -270,7 +270,7 @@ def test_what_was_written_comes_back_elsewhere(agent: Writer, tmp_path: Path) ->
     assert Cli(other)("import", "--from", "entire").out == "1 session imported, 1 commit linked\n"
     store = opened(other)
     session = store.get(agent.id)
-    assert (session.title, session.agent.model) == (before.title, before.agent.model)
+    assert (session.title, session.agent.model, session.user) == (before.title, before.agent.model, before.user)
     assert [k.commit for k in store.commits(agent.id)] == [commit]
     # the session may still be at work: its calls and its last answer wait for what follows them
     assert [e.data["text"] for e in store.history(agent.id, kinds=("message",))] == ["Write the parser"]
@@ -348,6 +348,20 @@ def test_how_far_it_is_is_told(repo: Repo) -> None:
     told: list[tuple[int, int]] = []
     interchange.bring(opened(repo), ENTIRE, progress=lambda done, total: told.append((done, total)))
     assert told == [(1, 1)]
+
+
+def test_a_session_is_its_commits_authors_and_not_who_imports_it(repo: Repo) -> None:
+    other, nobodys = "b" * 12, SID.replace("7", "8")
+    theirs(repo, "a" * 12, meta={"agent": "Claude Code"}, full_jsonl=records("Build it"))
+    theirs(repo, other, meta={"session_id": "elsewhere"}, prompt_txt="Go")
+    text = records("Go", 2).replace(SID, nobodys)
+    theirs(repo, "c" * 12, meta={"session_id": nobodys, "agent": "Claude Code"}, full_jsonl=text)
+    ada = {"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.org"}
+    repo.commit(f"x\n\nEntire-Checkpoint: {'a' * 12}", env=ada)
+    repo.commit(f"x\n\nEntire-Checkpoint: {other}", env=ada)
+    rows = interchange.bring(opened(repo), ENTIRE).rows
+    found = {row.native_id: opened(repo).get(row.session).user for row in rows}
+    assert found == {SID: "Ada <ada@example.org>", "elsewhere": "Ada <ada@example.org>", nobodys: ""}
 
 
 def test_a_dry_run_writes_nothing(repo: Repo) -> None:
