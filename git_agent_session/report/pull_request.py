@@ -1,7 +1,7 @@
 """What agents did in a range of commits, as Markdown for a pull request and as one HTML page that stands alone.
 
 Goals, prompts, subjects and paths are anybody's: in Markdown they are escaped as text of one line, and can neither
-mention people nor refer to issues; in HTML all goes through `html.esc`.
+mention people, refer to issues nor link; in HTML all goes through `html.esc`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ MAX_MARKDOWN = 60_000
 _FILES = 50
 _COMMITS = 100
 _GOAL = 120
-# a space of no width behind the sign: no mention, no reference
-_SIGNS = re.compile(r"(?<!&)([@#!])(?=[\w-])|\b(gh-)(?=\d)", re.IGNORECASE)
+# a space of no width behind the sign: no mention, no reference; and no link, which to an issue is a reference too
+_SIGNS = re.compile(r"(?<!&)([@#!])(?=[\w-])|\b(gh-)(?=\d)|(?:https?|ftp):(?=//)|\bwww(?=\.)", re.IGNORECASE)
 
 
 def gather(store: Reader, revisions: str = "") -> PullRequest:

@@ -103,6 +103,15 @@ def test_hostile_texts_do_nothing_in_markdown(cli: Cli, store: Store, repo: Repo
     assert out.count("</details>") == out.count("<details>")
 
 
+def test_addresses_are_no_links_in_markdown(cli: Cli, store: Store, repo: Repo) -> None:
+    """A forge makes links of bare ones, and a reference of one to an issue."""
+    address = "https://github.com/o/r/issues/3"
+    worked(store, repo, goal=f"{address} now", prompt=f"({address}) HTTP://a.example xhttp://b.example www.c.example")
+    out = cli("report", "base..HEAD").out
+    assert "github.com/o/r/issues/3" in out
+    assert not re.search(r"https?://|www\.", out, re.IGNORECASE)
+
+
 class _Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
