@@ -22,6 +22,8 @@ MAX_FILE = 64 * 1024 * 1024
 MAX_LINE = 8 * 1024 * 1024
 # rows of any one list
 MOST = 20_000
+# lines of which one must be an object where the first is none
+_FIRST = 100
 # characters of names, ids and paths
 NAME, PATH = 200, 1024
 
@@ -66,16 +68,24 @@ def _told(pairs: list[tuple[str, Any]]) -> Doc:
 
 
 def documents(data: bytes) -> Iterator[Doc | None]:
-    """The JSON objects in a file: one, an array of them, or one a line; None for what is none. Raises Unreadable."""
+    """The JSON objects in a file: one, an array of them, or one a line; None for what is none. Raises Unreadable.
+
+    A first line that is none may be what is left of a longer file: the others tell.
+    """
     first = data.lstrip()[:1]
     if first == b"[":
         yield from (row if isinstance(row, dict) else None for row in rows(value(data)))
         return
     lines = data.splitlines()
     if len(lines) > 1 and _object(lines[0]) is None:
-        found = value(data)
-        yield found if isinstance(found, dict) else None
-        return
+        try:
+            found = value(data)
+        except Unreadable:
+            if not any(map(_object, lines[:_FIRST])):
+                raise
+        else:
+            yield found if isinstance(found, dict) else None
+            return
     for n, line in enumerate(line for line in lines if line.strip()):
         if n == MOST:
             raise Unreadable(f"it has more than {MOST} records", hint="split it")

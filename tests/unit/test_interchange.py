@@ -88,6 +88,13 @@ def test_null_is_nothing_and_no_text() -> None:
     assert outside.value('{"user": null, "agent": {"model": null, "name": "x"}}') == {"agent": {"name": "x"}}
 
 
+def test_the_end_of_a_file_of_lines_is_read_without_its_cut_line() -> None:
+    assert list(outside.documents(b'ersion": 1}\n{"a": 1}\n{"b": 2}\n')) == [None, {"a": 1}, {"b": 2}]
+    assert list(outside.documents(b'{\n"rows": [\n{"a": 1}\n]}\n')) == [{"rows": [{"a": 1}]}]
+    with pytest.raises(Unreadable):
+        list(outside.documents(b"no\njson\n"))
+
+
 @settings(max_examples=40)
 @given(st.lists(RECORDS, max_size=3))
 def test_no_trace_record_does_harm(project: Repository, docs: list[Any]) -> None:
