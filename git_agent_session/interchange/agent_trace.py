@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
+from git_agent_session import term
 from git_agent_session.agents.authorship import AGENT, HUMAN, MIXED
 from git_agent_session.git.repository import Repository
 from git_agent_session.ids import event_id_from, is_object_id, is_session_id, native_session_id
@@ -104,7 +105,7 @@ def arrivals(repo: Repository, data: bytes) -> tuple[list[Arrival], list[str]]:
             broken += 1
             continue
         _take(repo, doc, found)
-    return list(found.values()), [f"{broken} records are no trace records"] if broken else []
+    return list(found.values()), [f"{term.count(broken, 'record')} passed over: no trace record"] if broken else []
 
 
 def _take(repo: Repository, doc: Doc, found: dict[str, Arrival]) -> None:

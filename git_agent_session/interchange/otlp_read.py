@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from git_agent_session import term
 from git_agent_session.agents import payload
 from git_agent_session.git.repository import Repository
 from git_agent_session.ids import event_id_from, is_session_id, timestamp
@@ -66,7 +67,7 @@ def arrivals(repo: Repository, data: bytes) -> tuple[list[Arrival], list[str]]:
         # two agents may call their conversations alike
         key = ours.get(span.trace) or span.text("gen_ai.conversation.id") or span.trace
         groups.setdefault(key, []).append(span)
-    said = [f"{broken} lines are no OTLP"] if broken else []
+    said = [f"{term.count(broken, 'line')} passed over: no OTLP"] if broken else []
     said += [f"{others} spans are not of the GenAI conventions"] if others else []
     own_ids = set(ours.values())
     return [_arrival(repo, key, spans, key if key in own_ids else None) for key, spans in groups.items()], said

@@ -221,7 +221,7 @@ def test_paths_that_lead_out_of_the_repository_are_left_out(repo: Repo, tmp_path
 def test_records_that_are_none_are_counted_and_the_others_taken(repo: Repo, tmp_path: Path) -> None:
     repo.commit("x")
     report = bring(repo, tmp_path / "t.jsonl", MINIMAL, {"files": 1}, [1], "x")
-    assert ([r.outcome for r in report.rows], report.said) == (["imported"], ["3 records are no trace records"])
+    assert ([r.outcome for r in report.rows], report.said) == (["imported"], ["3 records passed over: no trace record"])
 
 
 # -- the command
