@@ -292,7 +292,7 @@ def test_what_are_no_words_is_refused_and_nothing_is_recorded(store: Store, argv
 def test_a_word_in_another_encoding_is_run_as_it_is_and_recorded_as_text(
     hooked: Repo, store: Store, session: str
 ) -> None:
-    argv = [PY, "-m", "git_agent_session", "exec", "--", "printf", "%s", b"caf\xe9"]
+    argv: list[str | bytes] = [PY, "-m", "git_agent_session", "exec", "--", "printf", "%s", b"caf\xe9"]
     done = subprocess.run(argv, cwd=hooked.path, capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"caf\xe9", b"")
     assert recorded(store, session)[0].data["command"] == "printf %s 'caf?'"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from git_agent_session import sync
 from git_agent_session.store import union
 from tests.sync.team import Clone, agree
@@ -227,27 +229,17 @@ def linked(ada: Clone, bob: Clone) -> tuple[str, str]:
     return session, commit
 
 
-def test_who_deletes_a_session_for_oneself_takes_no_notes_from_others(ada: Clone, bob: Clone) -> None:
+@pytest.mark.parametrize("also", [False, True], ids=["deleted alone", "ours went on"])
+def test_who_deletes_a_session_for_oneself_takes_no_notes_from_others(ada: Clone, bob: Clone, also: bool) -> None:
     session, commit = linked(ada, bob)
+    if also:
+        ada.store.link(session, [ada.commit("more")])
     before = ada.notes()
     bob.store.delete(session)
     sync.push(bob.store, "origin")
     ada.sync()
     assert ada.notes() == before
-    assert [w.session.id for w in ada.store.which(commit)] == [session]
-    bob.sync()
-    agree([ada, bob])
-
-
-def test_a_session_deleted_elsewhere_stays_the_main_one_where_both_sides_wrote_notes(ada: Clone, bob: Clone) -> None:
-    session, commit = linked(ada, bob)
-    ada.store.link(session, [ada.commit("more")])
-    before = ada.notes()
-    bob.store.delete(session)
-    sync.push(bob.store, "origin")
-    ada.sync()
-    assert ada.notes() == before
-    assert [w.link.primary for w in ada.store.which(commit)] == [True]
+    assert [(w.session.id, w.link.primary) for w in ada.store.which(commit)] == [(session, True)]
     bob.sync()
     agree([ada, bob])
 
