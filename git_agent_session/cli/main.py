@@ -103,9 +103,9 @@ def _as_usage(error: click.ClickException) -> UsageError:
 def _as_storage(error: OSError, env: Env) -> StorageError:
     where = error.filename if isinstance(error.filename, str) else "the output"
     reason = error.strerror or str(error) or type(error).__name__
-    return StorageError(
-        f"cannot read or write {where}: {reason}", hint="free disk space or make the place readable and writable"
-    )
+    missing = isinstance(error, FileNotFoundError)
+    hint = "give a name that there is" if missing else "free disk space or make the place readable and writable"
+    return StorageError(f"cannot read or write {where}: {reason}", hint=hint)
 
 
 def _silence(env: Env) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
+from git_agent_session import term
 from git_agent_session.errors import AgentSessionError
 from git_agent_session.git import notes
 from git_agent_session.git.repository import SESSIONS, Repository
@@ -62,7 +63,7 @@ def share(store: Store, given: str, lines: Iterable[str], ask: Ask) -> str:
         return ""
     remote = find(repo, repo.config(CONFIG) or given)
     if how == ASK:
-        answer = ask(f"Send {len(ids)} agent session(s) of these commits to {remote.shown}? [y/N] ")
+        answer = ask(f"Send {term.count(len(ids), 'agent session')} of these commits to {remote.shown}? [y/N] ")
         if not answer:
             return "" if answer is False else _left(remote, "nobody could be asked")
         consent.confirm(repo.location.shared, remote)
@@ -116,7 +117,7 @@ def _left(remote: Remote, why: str) -> str:
 def _said(report: Report) -> str:
     if report.ok:
         sent = {r.session for r in report.latest() if r.session and r.moved and r.direction == "sent"}
-        return f"sent {len(sent)} session(s) to {report.remote.shown}" if sent else ""
+        return f"sent {term.count(len(sent), 'session')} to {report.remote.shown}" if sent else ""
     bad = [r.reason or r.status for r in report.latest() if r.bad]
     return f"sessions were not sent: {(report.errors or bad)[0]}"
 

@@ -55,6 +55,12 @@ def test_an_empty_id(cli: Cli) -> None:
     assert "id is empty" in cli.fails("show", "", code=2)
 
 
+def test_a_file_that_is_not_there(cli: Cli) -> None:
+    cli.start()
+    line = cli.fails("plan", "set", "nosuch.md")
+    assert "nosuch.md" in line and "give a name that there is" in line and "disk" not in line
+
+
 def test_two_different_ids(cli: Cli) -> None:
     first, second = cli.start(), cli.start()
     assert "two sessions are named" in cli.fails("end", first, "--session", second, code=2)

@@ -146,7 +146,7 @@ def test_with_ask_a_push_on_a_terminal_asks(
     session = started(ada, "x")
     ada.store.link(session, ["HEAD"])
     said = typed(ada.path, ["git", "push", "origin", "main"], "[y/N]", f"{answer}\r")
-    assert "Send 1 agent session(s) of these commits to origin? [y/N]" in said
+    assert "Send 1 agent session of these commits to origin? [y/N]" in said
     assert ids(team.server) == ({session} if sent else set())
     assert team.server.lines("for-each-ref", "refs/heads") != []
 

@@ -61,7 +61,7 @@ def test_always_sends_the_sessions_of_the_pushed_commits_and_no_others(team: Tea
     second = worked(pushing)
     other = pushing.store.start(goal="no commit", agent="codex").id
     said = push(pushing)
-    assert "git agent-session: sent 1 session(s) to origin" in said
+    assert "git agent-session: sent 1 session to origin" in said
     assert on(team) == {first, second}
     assert other not in on(team)
 
