@@ -162,10 +162,19 @@ def test_where_the_remote_gives_no_objects_by_their_ids_git_fetches_all(
     agree([ada, bob])
 
 
-def test_a_tracking_ref_in_the_way_is_no_reason_for_the_others_to_stay_away(
+def test_a_tracking_ref_in_the_way_of_others_goes(ada: Clone, bob: Clone, several: list[str]) -> None:
+    bob.git("update-ref", f"{TRACKED}{several[0]}/x", bob.git("rev-parse", "HEAD"))
+    report = sync.fetch(bob.store, "origin")
+    assert bob.store.ids() == set(several)
+    assert (report.ok, report.warnings) == (True, [])
+
+
+def test_what_no_tracking_ref_can_be_written_for_keeps_nothing_else_away(
     ada: Clone, bob: Clone, several: list[str]
 ) -> None:
-    bob.git("update-ref", f"{TRACKED}{several[0]}/x", bob.git("rev-parse", "HEAD"))
+    blocked = bob.path / ".git" / TRACKED / several[0] / "x.lock"
+    blocked.parent.mkdir(parents=True)
+    blocked.touch()
     report = sync.fetch(bob.store, "origin")
     assert bob.store.ids() == set(several[1:])
     assert any(several[0] in line for line in report.warnings)
