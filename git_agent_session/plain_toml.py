@@ -18,8 +18,8 @@ Doc = dict[str, Any]
 _HEAD = "[[event]]\n"
 # bytes that TOML takes in a line as they are, and the line's end
 _FINE = bytes(set(range(256)) - set(range(0x20)) - {0x7F} | {0x09, 0x0A})
-# escapes that only JSON knows, and halves of pairs, which only JSON takes
-_OTHER_ESCAPES = re.compile(r"\\(?:/|u[dD][89a-fA-F])")
+# escapes that only JSON knows, and halves of pairs, which only JSON takes; a tab as below
+_OTHER_ESCAPES = re.compile(r"\\(?:[/\t]|u[dD][89a-fA-F])")
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SCALARS = frozenset({str, int, float, bool})
 # keys that were met, as JSON writes them
@@ -35,8 +35,9 @@ def _refuse(word: str) -> NoReturn:
     raise _OtherForm(word)  # NaN and Infinity are none of TOML's
 
 
-# the pairs as they stand, as tuples, which no list is: of a key that is there twice, TOML takes neither
-_read = json.JSONDecoder(strict=False, object_pairs_hook=tuple, parse_constant=_refuse).decode
+# the pairs as they stand, as tuples, which no list is: of a key that is there twice, TOML takes neither; strict, for
+# no text of TOML goes on in the next line
+_read = json.JSONDecoder(object_pairs_hook=tuple, parse_constant=_refuse).decode
 
 
 def events(data: bytes, loads: Callable[[str], Doc]) -> list[Doc] | None:
@@ -57,7 +58,8 @@ def events(data: bytes, loads: Callable[[str], Doc]) -> list[Doc] | None:
 
 def _rows(blocks: list[str], loads: Callable[[str], Doc]) -> list[Doc]:
     keys, texts = zip(*map(_as_json, blocks), strict=True)
-    found = _read(f"[{','.join(text for text in texts if text)}]")
+    # a tab within a text; elsewhere it is no JSON then
+    found = _read(f"[{','.join(text for text in texts if text)}]".replace("\t", "\\t"))
     rows, read = [], iter(found)
     for own, text, block in zip(keys, texts, blocks, strict=True):
         rows.append(_row(own, next(read)) if text else _by_toml(block, loads))
@@ -95,7 +97,9 @@ def _items(lines: Iterator[str]) -> str:
     items: list[str] = []
     for line in lines:
         if line == "]":
-            return ",".join(items)
+            if items and not items[0].strip():
+                break
+            return ",\n".join(items)
         if not line.startswith("    ") or not line.endswith(","):
             break
         items.append(line[4:-1])

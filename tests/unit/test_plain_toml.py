@@ -95,11 +95,26 @@ def test_no_line_is_taken_for_another(lines: list[tuple[str, str]]) -> None:
     assert found is None or repr(found) == by_toml(data)
 
 
+LISTS = st.lists(
+    st.lists(st.sampled_from(['"', "a", ",", "\\", "1", " ", '"v"', "\t", "]"]), max_size=4).map("".join), max_size=3
+)
+
+
+@settings(max_examples=300)
+@given(LISTS)
+def test_no_item_goes_on_in_the_next_line(items: list[str]) -> None:
+    data = "".join(["[[event]]\na = [\n", *(f"    {item},\n" for item in items), "]\n"]).encode()
+    found = plain_toml.events(data, tomli.loads)
+    assert found is None or repr(found) == by_toml(data)
+
+
 def test_what_we_write_is_read_the_fast_way() -> None:
     data = {"text": 'a "b" \\ \t\u2028 é\n', "n": 1, "x": -0.5, "yes": True, "paths": ["a", "b"], "none": []}
     plain = Event("one", "2026-01-01T00:00:00.000Z", "tool", data, 3)
     tables = Event("two", "2026-01-01T00:00:00.000Z", "start", {"agent": {"type": "codex"}, "rows": [{"a": 1}]}, 4)
-    text = codec.join([plain, tables, plain])
+    text = (
+        codec.join([plain, tables, plain]) + b"[[event]]\ntext = 'tab \t\\'\n[event.more]\ntext = 'tab \t\\'\n# end\n"
+    )
     asked: list[str] = []
 
     def loads(part: str) -> dict[str, object]:
@@ -107,7 +122,7 @@ def test_what_we_write_is_read_the_fast_way() -> None:
         return tomli.loads(part)
 
     assert plain_toml.events(text, loads) == tomllib.loads(text.decode())["event"]
-    assert len(asked) == 1 and "two" in asked[0]
+    assert len(asked) == 2 and "two" in asked[0]
 
 
 @pytest.mark.parametrize(
@@ -124,6 +139,9 @@ def test_what_we_write_is_read_the_fast_way() -> None:
         '[[event]]\na = "\\ud83d\\ude00"\n',
         "[[event]]\na = 1\n# end\n[other]\nb = 1\n[[event]]\na = 1\n# end\n[other]\nb = 1\n",
         "[[event]]\na = [\n    1\n",
+        "[[event]]\na = [\n    ,\n]\n",
+        '[[event]]\na = [\n    "x,\n    ","y",\n]\n',
+        '[[event]]\na = "\\\t"\n',
         '[[event]]\na = "\x01"\n',
     ],
 )
