@@ -12,11 +12,22 @@ import sys
 
 def main() -> int:
     """Run the command line of this process; returns the exit status."""
+    _fill_streams()
     try:
         return _main()
     except KeyboardInterrupt:
         # while something is loaded: what runs by then sees to itself
         return 0 if sys.argv[1:2] == ["hook"] or sys.argv[1:] == ["status-line"] else 130
+
+
+def _fill_streams() -> None:
+    """Give a standard stream that whoever started us has closed somewhere to lead, as git does."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # the lowest descriptor that is free: its own
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
 
 
 def _main() -> int:

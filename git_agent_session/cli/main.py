@@ -32,8 +32,8 @@ def main(argv: Sequence[str], env: Env | None = None, action: Callable[[], int] 
 
         return complete(instruction)
     for stream in (sys.stdout, sys.stderr):
-        # a locale without UTF-8 must not turn an accent into a crash
-        with contextlib.suppress(AttributeError, ValueError):
+        # a locale without UTF-8 must not turn an accent into a crash; what cannot be written is said below
+        with contextlib.suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     env = env or Env()
     try:

@@ -299,14 +299,24 @@ def test_a_place_that_cannot_be_written(cli: Cli, repo: Repo) -> None:
     cli.fails("log", "note", "x")
 
 
-def test_a_full_disk_behind_standard_output(repo: Repo) -> None:
+@pytest.mark.parametrize("call", ["list", "blame f"])
+def test_a_full_disk_behind_standard_output(repo: Repo, call: str) -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full here")
     cli = Cli(repo)
     cli.start()
-    done = repo.run("sh", "-c", f'"{sys.executable}" -m git_agent_session list > /dev/full')
+    repo.commit(files={"f": "one\n"})
+    done = repo.run("sh", "-c", f'"{sys.executable}" -m git_agent_session {call} > /dev/full')
     assert done.returncode == 1
     assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("call", ["list", "blame f"])
+@pytest.mark.parametrize("closed", ["<&- >&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_no_fault(repo: Repo, call: str, closed: str) -> None:
+    repo.commit(files={"f": "one\n"})
+    done = repo.run("sh", "-c", f'"{sys.executable}" -m git_agent_session {call} {closed}')
+    assert done.returncode == 0 and "error" not in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("option", ["--object-format=sha256", "--ref-format=reftable"])
