@@ -19,14 +19,18 @@ SUPPORTED = "sessions need a repository with SHA-1 objects and file refs for now
 
 
 class Location:
-    """Where a repository is: `git_dir` of this worktree, `common_dir` shared by all, `worktree` (None if bare)."""
+    """Where a repository is: `git_dir` of this worktree, `common_dir` shared by all, `worktree` (None if bare).
 
-    __slots__ = ("common_dir", "git_dir", "worktree")
+    `met` says that nothing but the folder's looks made it one: no `.git`, no `GIT_DIR`.
+    """
 
-    def __init__(self, git_dir: str, common_dir: str, worktree: str | None) -> None:
+    __slots__ = ("common_dir", "git_dir", "met", "worktree")
+
+    def __init__(self, git_dir: str, common_dir: str, worktree: str | None, *, met: bool = False) -> None:
         self.git_dir = git_dir
         self.common_dir = common_dir
         self.worktree = worktree
+        self.met = met
 
     @property
     def shared(self) -> str:
@@ -93,14 +97,14 @@ def _at(folder: str, env: Mapping[str, str]) -> Location | None:
             if _is_git_dir(git_dir):
                 return _location(git_dir, folder, env)
     if _is_git_dir(folder):
-        return _location(folder, _worktree_of(folder, None), env)
+        return _location(folder, _worktree_of(folder, None), env, met=True)
     return None
 
 
-def _location(git_dir: str, worktree: str | None, env: Mapping[str, str]) -> Location:
+def _location(git_dir: str, worktree: str | None, env: Mapping[str, str], *, met: bool = False) -> Location:
     common = env.get("GIT_COMMON_DIR") or _read_line(os.path.join(git_dir, "commondir"))
     common_dir = os.path.normpath(os.path.join(git_dir, common)) if common else git_dir
-    return Location(git_dir, common_dir, worktree)
+    return Location(git_dir, common_dir, worktree, met=met)
 
 
 def _worktree_of(git_dir: str, default: str | None) -> str | None:

@@ -1,4 +1,5 @@
-"""Whose a repository is: nothing is run that another user's repository names, unless safe.directory allows it.
+"""Whose a repository is: nothing is run that another user's repository names, unless safe.directory allows it, nor what
+a bare one does that lies in a folder, where safe.bareRepository forbids it.
 
 Git looks for that itself where it finds a repository, but not where `GIT_DIR` names one. Standard library only.
 """
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 
 
 def check(location: Location) -> None:
-    """Raise UnsupportedRepository for another user's repository, unless safe.directory allows it; NotARepository."""
-    if not _is_own(location):
+    """Raise UnsupportedRepository for another user's repository, unless safe.directory allows it, and for a bare one
+    that git wants to be named; NotARepository.
+    """
+    if location.met or not _is_own(location):
         # libgit2 knows what is allowed, and takes a while to load
         from git_agent_session.git.opening import opened
 

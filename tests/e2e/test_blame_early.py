@@ -166,3 +166,26 @@ def test_nothing_is_run_that_another_users_repository_names(repo: Repo, tmp_path
     assert not ran.exists()
     repo.run("git", "config", "--global", "--add", "safe.directory", str(repo.path))
     assert repo.cli(*call.split()).returncode == 0 and ran.exists()
+
+
+@pytest.mark.parametrize("call", ["blame f.py", "blame -- f.py", "why f.py:1", "list", "push"])
+def test_a_bare_repository_that_lies_in_a_folder_is_refused_where_git_refuses_it(
+    repo: Repo, tmp_path: Path, call: str
+) -> None:
+    repo.commit("one", files={"f.py": "line 1\n"})
+    # what a clone could hold as files
+    inner = Repo(repo.path / "inner")
+    repo.git("clone", "-q", "--bare", str(repo.path), str(inner.path))
+    ran = tmp_path / "ran"
+    for key, value in {"bare": "false", "worktree": ".", "fsmonitor": f"touch {ran}; false"}.items():
+        inner.run("git", "config", "--file", "config", f"core.{key}", value)
+    inner.write({"f.py": "line 1\nline 2\n"})
+    repo.git("config", "--global", "safe.bareRepository", "explicit")
+    if inner.run("git", "rev-parse", "--git-dir", check=False).returncode == 0:
+        pytest.skip("this git does not know safe.bareRepository")
+    done = inner.cli(*call.split())
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
+    assert "safe.bareRepository is explicit" in done.stderr and "export GIT_DIR=" in done.stderr
+    assert not ran.exists()
+    if call != "push":
+        assert inner.cli(*call.split(), env={"GIT_DIR": str(inner.path)}).returncode == 0
