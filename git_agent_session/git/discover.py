@@ -55,19 +55,13 @@ def discover(start: str | None = None, env: Mapping[str, str] | None = None) -> 
         return None
     env = env or {}
     if given := env.get("GIT_DIR"):
-        git_dir = os.path.join(here, given)
-        worktree = env.get("GIT_WORK_TREE")
-        top = os.path.join(here, worktree) if worktree else _worktree_of(git_dir, here)
-        return _location(git_dir, top, env) if _is_git_dir(git_dir) else None
-    ceilings = {os.path.realpath(p) for p in env.get("GIT_CEILING_DIRECTORIES", "").split(os.pathsep) if p}
-    while True:
-        found = _at(here, env)
-        if found:
-            return found
-        parent = os.path.dirname(here)
-        if parent == here or os.path.realpath(parent) in ceilings:
-            return None
-        here = parent
+        return _given(os.path.join(here, given), here, env)
+    top, found = _around(here, env)
+    real = os.path.realpath(here) if start else here
+    if real != here and (found is None or not _is_within(real, os.path.realpath(top))):
+        # behind a symbolic link: git goes there first, and looks around then
+        found = _around(real, env)[1]
+    return found
 
 
 def foreign_format(common_dir: str) -> str:
@@ -86,25 +80,59 @@ def foreign_format(common_dir: str) -> str:
     return ""
 
 
+def _given(git_dir: str, here: str, env: Mapping[str, str]) -> Location | None:
+    """The repository that GIT_DIR names, by a `.git` file as well."""
+    worktree = env.get("GIT_WORK_TREE")
+    folder = here
+    if pointed := _pointed(git_dir):
+        git_dir, folder = pointed, os.path.dirname(git_dir)
+    top = os.path.join(here, worktree) if worktree else _worktree_of(git_dir, folder)
+    return _location(git_dir, top, env) if _is_git_dir(git_dir) else None
+
+
+def _around(here: str, env: Mapping[str, str]) -> tuple[str, Location | None]:
+    """The repository around a folder, and in which of those above it it was found."""
+    ceilings = {os.path.realpath(p) for p in env.get("GIT_CEILING_DIRECTORIES", "").split(os.pathsep) if p}
+    while True:
+        found = _at(here, env)
+        parent = os.path.dirname(here)
+        if found or parent == here or os.path.realpath(parent) in ceilings:
+            return here, found
+        here = parent
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(os.path.join(folder, ""))
+
+
 def _at(folder: str, env: Mapping[str, str]) -> Location | None:
     dot_git = os.path.join(folder, ".git")
     if os.path.isdir(dot_git) and _is_git_dir(dot_git):
         return _location(dot_git, folder, env)
-    if os.path.isfile(dot_git):
-        target = _read_line(dot_git)
-        if target.startswith("gitdir: "):
-            git_dir = os.path.normpath(os.path.join(folder, target[len("gitdir: ") :]))
-            if _is_git_dir(git_dir):
-                return _location(git_dir, folder, env)
+    git_dir = _pointed(dot_git)
+    if git_dir and _is_git_dir(git_dir):
+        return _location(git_dir, folder, env)
     if _is_git_dir(folder):
         return _location(folder, _worktree_of(folder, None), env, met=True)
     return None
 
 
 def _location(git_dir: str, worktree: str | None, env: Mapping[str, str], *, met: bool = False) -> Location:
-    common = env.get("GIT_COMMON_DIR") or _read_line(os.path.join(git_dir, "commondir"))
-    common_dir = os.path.normpath(os.path.join(git_dir, common)) if common else git_dir
+    if given := env.get("GIT_COMMON_DIR"):
+        return Location(git_dir, os.path.abspath(given), worktree, met=met)
+    common = _read_line(os.path.join(git_dir, "commondir"))
+    # what is above a link is not what is above where it leads
+    base = os.path.realpath(git_dir) if common and os.path.islink(git_dir) else git_dir
+    common_dir = os.path.normpath(os.path.join(base, common)) if common else git_dir
     return Location(git_dir, common_dir, worktree, met=met)
+
+
+def _pointed(dot_git: str) -> str:
+    """The git folder that a `.git` file names, "" for what is none."""
+    target = _read_line(dot_git) if os.path.isfile(dot_git) else ""
+    if not target.startswith("gitdir: "):
+        return ""
+    return os.path.normpath(os.path.join(os.path.dirname(dot_git), target[len("gitdir: ") :]))
 
 
 def _worktree_of(git_dir: str, default: str | None) -> str | None:
