@@ -24,7 +24,9 @@ def argv(module: str, function: str, *args: str) -> list[str]:
     boot = (
         f"import sys; sys.path.insert(0, sys.argv[1]); from {module} import {function} as f; sys.exit(f(sys.argv[2:]))"
     )
-    return [sys.executable, "-I" if sys.flags.isolated else "-P", "-c", boot, _PACKAGES, *args]
+    given = {"-E": sys.flags.ignore_environment, "-s": sys.flags.no_user_site}
+    flags = ["-I"] if sys.flags.isolated else ["-P", *(flag for flag, is_set in given.items() if is_set)]
+    return [sys.executable, *flags, "-c", boot, _PACKAGES, *args]
 
 
 def reader(
