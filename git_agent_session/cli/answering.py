@@ -49,6 +49,8 @@ def why(env: Env, call: Call, begun: Begun, number: int | None = None) -> None:
         found = reasons.of_blamed(blamed, call.path)
         if not call.options.ranges:
             found.sort(key=lambda a: -a.count)
+        if not found and call.form != "json":
+            env.say(f"{call.path} has no lines; `git log` lists the commits that changed it, `why COMMIT` asks of one")
         show_why(env, found, number, as_json=call.form == "json", full=call.full)
         for error in blamed.attribution.broken:
             env.warn(error.line())

@@ -50,7 +50,7 @@ CALLS = [
     *("blame f.py", "blame --porcelain f.py", "blame --json f.py", "blame -L2,3 f.py", "blame -L 2,+2 -L7 -w f.py"),
     *("blame HEAD~ f.py", "blame --since 2001-01-01 f.py", "blame --since=2001-01-01 f.py", "blame b\t\u202e.bin"),
     *("blame empty", "why f.py:4", "why f.py:4,6", "why f.py:4-6", "why --json f.py:1,9", "why --full f.py"),
-    *("why f.py", "why f.py:9", "why -n 1 f.py", "why HEAD", "blame -h", "why --help"),
+    *("why f.py", "why f.py:9", "why -n 1 f.py", "why HEAD", "blame -h", "why --help", "why empty"),
     # and what is wrong
     *("blame", "blame none", "blame --json none", "blame nope f.py", "blame HEAD f.py more", "blame -L99 f.py"),
     *("blame --porcelain --json f.py", "blame -L", "blame -Q f.py", "blame -L '' f.py", "blame --since f.py"),

@@ -128,6 +128,14 @@ def test_a_whole_file_is_answered_by_its_commits(work: Writer, cli: Cli) -> None
     assert len(cli("why", "old.py", "--json").json) == 3
 
 
+def test_a_file_without_lines_is_said_to_have_none(agent: Writer, cli: Cli) -> None:
+    agent.repo.commit("empty", files={"empty.py": ""})
+    found = cli("why", "empty.py")
+    assert found.out == "" and found.err.startswith("empty.py has no lines; ")
+    asked = cli("why", "--json", "empty.py")
+    assert (asked.out, asked.err) == ("[]\n", "")
+
+
 def test_a_target_that_is_nothing_is_an_error(work: Writer, cli: Cli) -> None:
     assert "no file" in cli.fails("why", "nope")
     assert "no such path" in cli.fails("why", "none.py:3")
