@@ -245,6 +245,18 @@ def test_a_page_that_is_not_there_says_so(viewing: Viewing) -> None:
         assert "All sessions" in viewing.page(path, status=404)
 
 
+def test_only_what_head_has_is_linked(repo: Repo, store: Store) -> None:
+    one = store.start(goal="x", activate=False)
+    store.append(one.id, "tool", {"name": "Edit", "paths": ["src/app.py", "src/gone.py"], "outcome": "ok"})
+    page = pages.session(desk(store), one.id, {})
+    assert 'href="/files/src/app.py"' in page
+    assert "gone.py" in page and 'href="/files/src/gone.py"' not in page
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{repo.git('rev-parse', 'HEAD')},module")
+    repo.git("commit", "-qm", "A submodule")
+    page = pages.files_at(desk(store), "", {})
+    assert "module" in page and 'href="/files/module"' not in page and 'href="/files/README.md"' in page
+
+
 # -- live
 
 

@@ -24,11 +24,12 @@ COLOURED = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a folder holds: its name, its path, and whether it is a folder itself."""
+    """What a folder holds: its name, its path, and whether it is a folder itself, or a submodule, which has no page."""
 
     name: str
     path: str
     is_folder: bool
+    is_submodule: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def folder(location: Location, path: str) -> tuple[list[Entry], int]:
     for row in data.decode("utf-8", "backslashreplace").split("\0"):
         about, _, name = row.partition("\t")
         if name:
-            found.append(Entry(name, f"{path}/{name}" if path else name, " tree " in about))
+            found.append(Entry(name, f"{path}/{name}" if path else name, " tree " in about, " commit " in about))
     found.sort(key=lambda e: (not e.is_folder, e.name.lower()))
     return found[:ENTRIES], max(0, len(found) - ENTRIES)
 

@@ -176,10 +176,11 @@ def _about(desk: Desk, found: Index, one: Session) -> dict[str, Any]:
         [one.id, NAMED],
     )
     tasks = [t for t in one.tasks.values() if isinstance(t, Mapping)][: 4 * NAMED]
+    repo, head = desk.reader.repo, desk.reader.repo.head() or ""
     return {
         "commits": [(commit, desk.subject(commit)) for (commit,) in links],
         "more_commits": max(0, linked - NAMED),
-        "paths": paths[:NAMED],
+        "paths": [(path, bool(repo.blob_at(head, path))) for path, _ in paths[:NAMED]],
         "more_paths": len(paths) > NAMED,
         "agents": agents,
         "snapshots": snapshots,
