@@ -31,6 +31,8 @@ MAX_RESPONSE = 4 * 1024 * 1024
 RETRYABLE = (429, 502, 503, 504)
 TRIES = 5
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 32.0
+# such as the page of a proxy that wants a password
+_STRANGE = "the answer is none of OTLP's: look there whether the spans arrived"
 
 
 class NotSent(AgentSessionError):
@@ -119,7 +121,9 @@ def send(endpoint: Endpoint, requests: Iterable[Doc]) -> tuple[int, list[str]]:
             said.append(f"a request of {len(body)} bytes was not sent: it is too large")
             continue
         answer = _sent(endpoint, gzip.compress(body, 6) if endpoint.compress else body)
-        partial = outside.table(answer.get("partialSuccess"))
+        if answer is None and _STRANGE not in said:
+            said.append(_STRANGE)
+        partial = outside.table(outside.table(answer).get("partialSuccess"))
         if partial:
             rejected = outside.whole(partial.get("rejectedSpans"))
             said.append(f"{rejected} spans were rejected: {outside.text(partial.get('errorMessage'), 500)}")
@@ -127,7 +131,7 @@ def send(endpoint: Endpoint, requests: Iterable[Doc]) -> tuple[int, list[str]]:
     return count, said
 
 
-def _sent(endpoint: Endpoint, body: bytes) -> Mapping[str, Any]:
+def _sent(endpoint: Endpoint, body: bytes) -> Mapping[str, Any] | None:
     wait = _FIRST_WAIT
     for n in range(1, TRIES + 1):
         status, after, data = 0, "", b""
@@ -148,11 +152,12 @@ def _sent(endpoint: Endpoint, body: bytes) -> Mapping[str, Any]:
     raise AssertionError("the last try returns or raises")
 
 
-def _answer(data: bytes) -> Mapping[str, Any]:
+def _answer(data: bytes) -> Mapping[str, Any] | None:
+    """The response, {} for an empty one, None for what is no JSON."""
     try:
         return outside.table(outside.value(data)) if data.strip() else {}
     except outside.Unreadable:
-        return {}
+        return None
 
 
 def _wait(after: str, wait: float) -> float:

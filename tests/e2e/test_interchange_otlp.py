@@ -276,6 +276,15 @@ def test_rejected_spans_are_said_and_not_sent_again(repo: Repo, worked: str, ser
     assert "2 spans were rejected: too old" in done.err and len(server.got) == 1
 
 
+@pytest.mark.parametrize(("answer", "is_said"), [(b"<html>Log in</html>", True), (b"", False), (b"{}", False)])
+def test_an_answer_that_is_none_of_otlps_is_said(
+    repo: Repo, worked: str, server: Server, answer: bytes, is_said: bool
+) -> None:
+    server.answers = [(200, {}, answer)]
+    done = repo.cli("export", "--to", f"otlp:{server.url}")
+    assert done.returncode == 0 and ("look there whether" in done.stderr) == is_said
+
+
 def test_a_key_in_the_urls_query_is_not_shown(repo: Repo, worked: str, server: Server) -> None:
     done = Cli(repo)("export", "--to", f"otlp:{server.url}/in?key=abc", "--json")
     assert done.json["to"] == f"{server.url}/in" and server.got[0][0] == "/in?key=abc"
