@@ -13,7 +13,7 @@ from git_agent_session.cli.params import json_option, pass_env
 
 
 @click.command()
-@click.argument("names", metavar="[REVISION] FILE", nargs=-1, required=True)
+@click.argument("names", metavar="[REVISION] FILE", nargs=-1, required=True, type=click.Path())
 @click.option("-L", "ranges", metavar="RANGE", multiple=True, help="Only these lines, as git blame takes them.")
 @click.option("-w", "ignore_whitespace", is_flag=True, help="Ignore changes of white space.")
 @click.option("--since", metavar="DATE", default="", help="Look no further back than this date, in git's words.")

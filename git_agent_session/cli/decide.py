@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from git_agent_session.cli.env import Env
-from git_agent_session.cli.params import TEXT, json_option, pass_env, session_option
+from git_agent_session.cli.params import FILE, TEXT, json_option, pass_env, session_option
 
 
 @click.command()
 @click.argument("text", metavar="TEXT|-", type=TEXT)
 @click.option("--reason", metavar="TEXT", type=TEXT, default="", help="Why it was decided so.")
-@click.option("--path", "paths", metavar="FILE", multiple=True, type=TEXT, help="A file that it is about; repeatable.")
+@click.option("--path", "paths", metavar="FILE", multiple=True, type=FILE, help="A file that it is about; repeatable.")
 @session_option
 @json_option
 @pass_env

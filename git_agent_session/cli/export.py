@@ -13,7 +13,7 @@ import click
 from git_agent_session.cli.commits import rows, subjects
 from git_agent_session.cli.env import Env, is_utf8, refuse
 from git_agent_session.cli.index import progress
-from git_agent_session.cli.params import TEXT, id_argument, json_option, pass_env, session_option
+from git_agent_session.cli.params import FILE, TEXT, id_argument, json_option, pass_env, session_option
 from git_agent_session.errors import AgentSessionError, BrokenSession
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _FORMATS = ("markdown", "json", "jsonl", "html")
     type=TEXT,
     help=f"One of {', '.join(_FORMATS)}. Default: what FILE ends in, else markdown.",
 )
-@click.option("-o", "--output", metavar="FILE", type=TEXT, help="Write to this file instead of standard output.")
+@click.option("-o", "--output", metavar="FILE", type=FILE, help="Write to this file instead of standard output.")
 @click.option("--force", is_flag=True, help="Write FILE even where there is one.")
 @click.option("--no-transcript", is_flag=True, help="Leave out what was said and done, item by item.")
 @click.option("--full", is_flag=True, help="Markdown: cut no tool's input or output; the other formats never do.")

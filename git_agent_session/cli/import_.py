@@ -8,7 +8,7 @@ import click
 
 from git_agent_session.cli.dates import moment
 from git_agent_session.cli.env import Env, refuse
-from git_agent_session.cli.params import TEXT, json_option, pass_env
+from git_agent_session.cli.params import FILE, TEXT, json_option, pass_env
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command(name="import")
-@click.argument("given", metavar="[AGENT|PATH]...", nargs=-1, type=TEXT)
+@click.argument("given", metavar="[AGENT|PATH]...", nargs=-1, type=FILE)
 @click.option("--all", "everything", is_flag=True, help="All sessions of this repository; without AGENT every agent's.")
 @click.option(
     "--from",

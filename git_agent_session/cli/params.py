@@ -43,6 +43,18 @@ class Text(StrParam):
         return text
 
 
+class File(Text):
+    """The name of a file or a folder, which shells complete."""
+
+    name = "file"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """What the shell itself knows."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="file")]
+
+
 class Pair(PairParam):
     """`KEY=VALUE`; the value is text and may hold further `=`."""
 
@@ -66,6 +78,7 @@ def _called(param: click.Parameter | None) -> str:
 
 
 TEXT = Text()
+FILE = File()
 PAIR = Pair()
 
 

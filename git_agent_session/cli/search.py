@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from git_agent_session.cli.env import Env, refuse
-from git_agent_session.cli.params import TEXT, json_option, pass_env
+from git_agent_session.cli.params import FILE, TEXT, json_option, pass_env
 
 if TYPE_CHECKING:
     from git_agent_session.index.search import Hit
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("words", metavar="[WORDS…]", nargs=-1, type=TEXT)
 @click.option("--agent", metavar="NAME", type=TEXT, help="Only sessions of this agent.")
-@click.option("--file", metavar="PATH", type=TEXT, help="Only sessions that touched this file, folder or pattern.")
+@click.option("--file", metavar="PATH", type=FILE, help="Only sessions that touched this file, folder or pattern.")
 @click.option("--since", metavar="DATE", type=TEXT, help="Only what happened after DATE.")
 @click.option("--until", metavar="DATE", type=TEXT, help="Only what happened before DATE.")
 @click.option("--tag", metavar="TAG", type=TEXT, help="Only sessions with this tag.")
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--project", metavar="NAME", type=TEXT, help="Only sessions of this project.")
 @click.option("--session", metavar="ID", type=TEXT, help="Only this session.")
 @click.option("--kind", metavar="KIND", type=TEXT, help="Only these kinds of events: message, tool, decision …")
-@click.option("--files", metavar="PATH", type=TEXT, help="List the sessions that touched a file, folder or pattern.")
+@click.option("--files", metavar="PATH", type=FILE, help="List the sessions that touched a file, folder or pattern.")
 @click.option("--follow", is_flag=True, help="With --files: under the names too that the file had before.")
 @click.option("--limit", metavar="N", type=click.IntRange(min=1, max=1000), default=20, help="At most N; default: 20.")
 @json_option

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from git_agent_session.cli.env import Env, refuse
-from git_agent_session.cli.params import TEXT, json_option, pass_env
+from git_agent_session.cli.params import FILE, TEXT, json_option, pass_env
 
 _PORT = click.IntRange(0, 65535)
 
@@ -15,7 +15,7 @@ _PORT = click.IntRange(0, 65535)
 @click.option("--host", metavar="ADDRESS", type=TEXT, default="127.0.0.1", help="Listen there; default: 127.0.0.1.")
 @click.option("--expose", is_flag=True, help="Let --host be an address that other machines reach.")
 @click.option("--name", metavar="HOST", multiple=True, type=TEXT, help="With --expose: a name that it is known by.")
-@click.option("--token-file", metavar="FILE", type=TEXT, help="Take the token from FILE, which only you can read.")
+@click.option("--token-file", metavar="FILE", type=FILE, help="Take the token from FILE, which only you can read.")
 @json_option
 @pass_env
 def command(

@@ -6,13 +6,13 @@ import click
 
 from git_agent_session.cli.env import Env, refuse
 from git_agent_session.cli.index import progress
-from git_agent_session.cli.params import TEXT, json_option, pass_env
+from git_agent_session.cli.params import FILE, json_option, pass_env
 
 
 @click.command()
 @click.option("--port", metavar="N", type=click.IntRange(0, 65535), default=0, help="The port; default: a free one.")
 @click.option("--open", "opens", is_flag=True, help="Open the link in the browser too.")
-@click.option("--export", "folder", metavar="DIR", type=TEXT, help="Write the pages as static files into DIR instead.")
+@click.option("--export", "folder", metavar="DIR", type=FILE, help="Write the pages as static files into DIR instead.")
 @json_option
 @pass_env
 def command(env: Env, port: int, opens: bool, folder: str | None, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from git_agent_session.cli.params import json_option, pass_env
 
 
 @click.command()
-@click.argument("target", metavar="FILE[:LINE[,LINE]] | COMMIT")
+@click.argument("target", metavar="FILE[:LINE[,LINE]] | COMMIT", type=click.Path())
 @click.option("-n", "number", metavar="N", type=click.IntRange(min=1), help="At most N answers; default: 5.")
 @click.option("--full", is_flag=True, help="All of the texts and of the lines.")
 @json_option

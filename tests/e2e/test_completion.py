@@ -167,6 +167,13 @@ def test_fish_shows_goals_and_completes_under_every_name(
     assert not (repo.path / "pwned").exists()
 
 
+@pytest.mark.parametrize("words", ["why", "blame", "import", "search --files", "export -o", "show"])
+def test_fish_offers_files_where_one_is_wanted(repo: Repo, cli: Cli, env: dict[str, str], words: str) -> None:
+    repo.write({"lantern.py": "x = 1\n"})
+    offered = fish(repo, cli, env, f"git-agent-session {words} lant")
+    assert any("lantern.py" in line for line in offered) == (words != "show")
+
+
 def test_fish_completes_git_agent_session_from_its_conf_d(
     repo: Repo, cli: Cli, env: dict[str, str], home: Path
 ) -> None:
