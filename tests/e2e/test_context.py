@@ -248,6 +248,7 @@ def test_a_pipe_where_a_file_was_does_not_hang(repo: Repo) -> None:
     assert take(repo).documents[0].note == "not read"
 
 
+@pytest.mark.large
 def test_huge_files_cost_neither_time_nor_memory(repo: Repo) -> None:
     # written by git and read by us in a process of its own, so that its memory can be seen
     with (repo.path / "README.md").open("w") as f:
@@ -354,6 +355,7 @@ def test_a_budget_that_holds_nothing_is_refused(repo: Repo) -> None:
         take(repo, MINIMUM_BUDGET - 1)
 
 
+@pytest.mark.large
 def test_five_thousand_files_are_quick(repo: Repo) -> None:
     text = "def f():\n    return 1\n" * 40
     repo.commit(files={f"src/{n % 50}/m{n}.py": f"# TODO {n}\n{text}" if n % 100 == 0 else text for n in range(5000)})

@@ -203,6 +203,7 @@ def test_what_people_wrote_stays_within_its_place(text: str, lines: list[str]) -
     assert list(body(text)) == lines
 
 
+@pytest.mark.large
 def test_no_text_takes_much_longer_than_it_is_long() -> None:
     ticks = " ".join("`" * n for n in range(1, 1500))
     for text in ("~" * 200_000 + "`", "`" * 200_000 + "~`x`", ticks, "> " * 100_000 + "x", "-" * 200_000 + "x"):

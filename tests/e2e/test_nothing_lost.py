@@ -63,6 +63,7 @@ def write_in_worktrees(repo: Repo, tmp_path: Path, writers: int, commits: int) -
     assert repo.run("git", "fsck", "--strict").returncode == 0
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("commits", [15, pytest.param(100, marks=pytest.mark.slow)])
 def test_eight_writers_in_worktrees_of_their_own(repo: Repo, tmp_path: Path, commits: int) -> None:
     write_in_worktrees(repo, tmp_path, 8, commits)

@@ -302,6 +302,7 @@ def test_an_unknown_agents_transcript_shows_what_is_in_our_own_terms(repo: Repo)
     assert said(kept) == [("prompt", "p")]
 
 
+@pytest.mark.large
 def test_memory_does_not_grow_with_the_transcript(kept: Kept) -> None:
     for part in range(30):
         kept.chunk(*[answer(part * 100 + n, "word " * 1000) for n in range(100)])
@@ -314,6 +315,7 @@ def test_memory_does_not_grow_with_the_transcript(kept: Kept) -> None:
     assert peak < 4_000_000
 
 
+@pytest.mark.large
 def test_memory_does_not_grow_with_what_was_said_anew(kept: Kept) -> None:
     for word in ("word ", "Word "):
         for part in range(12):

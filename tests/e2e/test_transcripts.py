@@ -153,6 +153,7 @@ def test_a_record_of_many_texts_is_cut_until_it_fits() -> None:
     assert b"agent-session-cut" in transcripts.line({f"k{n}": 1 for n in range(100_000)}, lambda v: v)
 
 
+@pytest.mark.large
 def test_memory_stays_flat(opened: Claude) -> None:
     with opened.transcript.open("w") as f:
         for n in range(1500):

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="those who sync 
 PEOPLE, ROUNDS = 4, 3
 
 
+@pytest.mark.large
 def test_four_who_sync_at_once_all_get_through(team: Team) -> None:
     clones = [team.clone(f"clone{n}") for n in range(PEOPLE)]
     for clone in clones:

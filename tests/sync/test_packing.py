@@ -187,6 +187,7 @@ def others(repo: Repo, tip: str) -> Iterator[None]:
     os.waitpid(pid, 0)
 
 
+@pytest.mark.large
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the others are forked")
 def test_beside_others_who_make_and_pack_refs_none_is_lost(repo: Repo, tip: str, others: None) -> None:
     mine: set[str] = set()

@@ -113,6 +113,7 @@ def test_a_server_that_refuses_does_not_stop_the_push(team: Team, pushing: Clone
     assert team.server.git("rev-parse", "main") == pushing.git("rev-parse", "main")
 
 
+@pytest.mark.sync
 def test_a_server_that_hangs_is_left_when_the_time_is_up(team: Team, pushing: Clone) -> None:
     pushing.git("config", "agentSession.autoShare", "always")
     pushing.git("config", "agentSession.shareTimeout", "1")

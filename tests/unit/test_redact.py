@@ -225,6 +225,7 @@ def _spent(text: str, rounds: int = 3) -> float:
     return min(found)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("part", range(4))
 @pytest.mark.parametrize("after", ["a", pytest.param(" ", marks=pytest.mark.slow), ""])
 def test_twice_the_hostile_text_takes_about_twice_the_time(after: str, part: int) -> None:
