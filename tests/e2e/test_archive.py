@@ -77,6 +77,7 @@ def cli(repo: Repo) -> Cli:
     return Cli(repo)
 
 
+@pytest.mark.large
 def test_reading_commands_print_the_same_bytes_before_and_after_archiving_120_sessions(repo: Repo, cli: Cli) -> None:
     commits = [repo.commit(f"c{n}") for n in range(3)]
     ids = [ended(repo, f"n{n}", days=95 + n / 1.6, commit=commits[n] if n < 3 else "") for n in range(120)]

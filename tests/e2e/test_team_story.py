@@ -19,6 +19,9 @@ from tests.e2e.claude import Claude
 from tests.e2e.cli import Cli
 from tests.harness import Repo
 
+# with the other ways to rewrite history
+pytestmark = pytest.mark.sync
+
 ONE, TWO = "5d0e7c0a-4a53-4e37-8a3b-0c9d1d3e5f01", "5d0e7c0a-4a53-4e37-8a3b-0c9d1d3e5f02"
 NONE = {"GIT_AGENT_SESSION": "none", "GIT_EDITOR": "true", "GIT_SEQUENCE_EDITOR": "true"}
 

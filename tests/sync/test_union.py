@@ -202,22 +202,6 @@ def test_which_of_two_with_one_id_counts_does_not_depend_on_which_was_read_first
     assert found == {(None, "b")}
 
 
-def test_a_link_that_was_taken_back_stays_away_when_notes_have_nothing_in_common(ada: Clone, bob: Clone) -> None:
-    session = ada.store.start(goal="x", agent="codex").id
-    commit = ada.git("rev-parse", "HEAD")
-    ada.store.link(session, [commit])
-    ada.sync()
-    bob.sync()
-    bob.git("fetch", "-q", str(ada.path), "main")
-    bob.store.unlink(session, [commit])
-    bob.git("update-ref", "-d", "refs/notes/agent-sessions")
-    bob.store.link(bob.store.start(goal="y", agent="codex").id, [bob.commit("mine")])
-    bob.sync()
-    ada.sync()
-    agree([ada, bob])
-    assert commit not in ada.notes()
-
-
 def linked(ada: Clone, bob: Clone) -> tuple[str, str]:
     """A session that both have, and the commit that it is linked to."""
     session = ada.store.start(goal="x", agent="codex").id
@@ -227,6 +211,17 @@ def linked(ada: Clone, bob: Clone) -> tuple[str, str]:
     bob.sync()
     bob.git("fetch", "-q", str(ada.path), "main")
     return session, commit
+
+
+def test_a_link_that_was_taken_back_stays_away_when_notes_have_nothing_in_common(ada: Clone, bob: Clone) -> None:
+    session, commit = linked(ada, bob)
+    bob.store.unlink(session, [commit])
+    bob.git("update-ref", "-d", "refs/notes/agent-sessions")
+    bob.store.link(bob.store.start(goal="y", agent="codex").id, [bob.commit("mine")])
+    bob.sync()
+    ada.sync()
+    agree([ada, bob])
+    assert commit not in ada.notes()
 
 
 @pytest.mark.parametrize("also", [False, True], ids=["deleted alone", "ours went on"])
