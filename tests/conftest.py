@@ -23,8 +23,9 @@ for _name in ("SIGINT", "SIGQUIT", "SIGHUP"):
     if _number is not None and signal.getsignal(_number) == signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _name == "SIGINT" else signal.SIG_DFL)
 
-# a busy machine is no defect
-settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# a busy machine is no defect; further examples are drawn with each run, or with --hypothesis-profile=many
+settings.register_profile("project", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("many", settings.get_profile("project"), max_examples=1000)
 settings.load_profile("project")
 
 
