@@ -101,21 +101,25 @@ def is_timestamp(text: object) -> bool:
     return signs == "--T::." and digits.isascii() and digits.isdigit()
 
 
-def moment(text: str) -> str:
-    """A moment in any form of RFC 3339 as `timestamp` writes it; "" for what is none, or before 1970."""
-    if is_timestamp(text):
-        return text
-    from datetime import datetime, timedelta
+def moment(text: object, *, strict: bool = False) -> str:
+    """A time of RFC 3339 as `timestamp` writes it; "" for what is none, or before 1970. A day alone is its beginning,
+    and what names no offset is in UTC, unless `strict`: then neither is a time.
+    """
+    if not isinstance(text, str) or not (len("2026-01-31T12:00:00Z") if strict else 10) <= len(text) <= 64:
+        return ""
+    from datetime import UTC, datetime
 
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        if strict and not at.tzinfo:
+            return ""
+        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+        since = at - datetime(1970, 1, 1, tzinfo=UTC)
+    except (ValueError, OverflowError):
         return ""
-    # fromisoformat takes more than RFC 3339 has, such as dates alone and moments without an offset
-    if at.tzinfo is None or len(text) < len("2026-01-31T12:00:00Z"):
+    if since.days < 0:
         return ""
-    since = at - datetime.fromisoformat("1970-01-01T00:00:00Z")
-    return timestamp(since // timedelta(microseconds=1) * 1000) if since.days >= 0 else ""
+    return timestamp((since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000)
 
 
 def _uuid(raw: bytes, version: int) -> str:

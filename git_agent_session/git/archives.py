@@ -155,11 +155,28 @@ def held(repo: Repository, tip: Tip, named: Collection[Tip] = ()) -> set[Tip]:
     return found
 
 
-def delete_refs(repo: Repository, refs: Mapping[str, Tip]) -> bool:
-    """Delete all of `refs` (name -> where it must point) in one transaction, or none; False when any has moved.
+def drop_refs(repo: Repository, refs: Mapping[str, Tip], reason: str) -> list[str]:
+    """Delete those of `refs` (name -> tip) that still point there; returns their names. Raises StorageError.
 
-    One by one each would write packed-refs anew.
+    In one transaction, since one by one each would write packed-refs anew; where any has moved, one by one.
     """
+    if not refs or _deleted(repo, refs):
+        return list(refs)
+    from git_agent_session.git.repository import Moved
+
+    gone = []
+    for ref, tip in refs.items():
+        if repo.pointed(ref) == tip:
+            try:
+                repo.swap(ref, None, tip, reason)
+            except Moved:
+                continue
+            gone.append(ref)
+    return gone
+
+
+def _deleted(repo: Repository, refs: Mapping[str, Tip]) -> bool:
+    """Delete all of `refs`, or none; False when any has moved."""
     from git_agent_session.git.run import run
 
     lines = "".join(f"delete {ref}\0{old}\0" for ref, old in refs.items())

@@ -168,5 +168,4 @@ def _again(ref: str, once: Callable[[], T]) -> T:
                 raise StorageError(f"{ref} is written by others again and again", hint="try again") from e
             time.sleep(random.random() * 0.02)
         except (pygit2.GitError, OSError, ValueError) as e:
-            hint = "free disk space or make the repository writable"
-            raise StorageError(f"cannot write {ref}: {one_line(e)}", hint=hint) from e
+            raise unwritable(e, ref) from e

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 SESSIONS = "refs/agent-sessions/"
 NOTES = "refs/notes/agent-sessions"
+# what remotes had, when they were last talked to
+TRACKING = "refs/agent-sessions-remotes/"
+NOTES_TRACKING = "refs/notes/remotes/"
 PACKED = "packed-refs"
 
 _HEX = frozenset(b"0123456789abcdef")

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from git_agent_session import term
 from git_agent_session.agents.authorship import AGENT, HUMAN, MIXED
 from git_agent_session.git.repository import Repository
-from git_agent_session.ids import event_id_from, is_object_id, is_session_id, native_session_id
+from git_agent_session.ids import event_id_from, is_object_id, is_session_id, moment, native_session_id
 from git_agent_session.interchange import names, outside
 from git_agent_session.interchange.arrivals import MOST_RANGES, Arrival, Ranges, link, session_id
 from git_agent_session.interchange.work import Part, by_commit
@@ -113,7 +113,7 @@ def _take(repo: Repository, doc: Doc, found: dict[str, Arrival]) -> None:
     revision = vcs.get("revision") if vcs.get("type") == "git" else None
     commit = revision if isinstance(revision, str) and is_object_id(revision) else ""
     own = outside.table(outside.table(doc.get("metadata")).get(names.OWN))
-    at = outside.moment(doc.get("timestamp"))
+    at = moment(doc.get("timestamp"))
     for file in islice(outside.tables(doc["files"]), _MOST_FILES):
         path = outside.path(file.get("path"))
         for conversation in outside.tables(file.get("conversations"), _MOST_CONVERSATIONS) if path else ():

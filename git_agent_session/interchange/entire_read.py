@@ -20,7 +20,7 @@ from git_agent_session.agents import importing
 from git_agent_session.agents.importing_report import GROWN, IMPORTED, KNOWN, Report, Row
 from git_agent_session.git import foreign
 from git_agent_session.git.repository import Repository
-from git_agent_session.ids import event_id_from, is_event_id, is_object_id, native_session_id
+from git_agent_session.ids import event_id_from, is_event_id, is_object_id, moment, native_session_id
 from git_agent_session.interchange import entire, names, outside
 from git_agent_session.interchange.arrivals import Arrival, keep, link, session_id
 from git_agent_session.model import Agent, Doc, Event
@@ -170,7 +170,7 @@ def _meta(repo: Repository, blob: str) -> Doc:
     except outside.Unreadable:
         return {}
     meta = dict(outside.table(found))
-    return {**meta, "created_at": outside.moment(meta.get("created_at"))}
+    return {**meta, "created_at": moment(meta.get("created_at"))}
 
 
 def _add(told: Told, meta: Doc, files: Mapping[str, str], commits: Iterable[str]) -> None:

@@ -9,12 +9,10 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from git_agent_session import bounds
 from git_agent_session.errors import AgentSessionError
-from git_agent_session.ids import timestamp
 from git_agent_session.model import Doc
 
 # bytes of a file, and of one line of it
@@ -135,18 +133,3 @@ def whole(found: object) -> int:
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= bounds.MAX_CLOCK:
         return 0
     return int(found)
-
-
-def moment(found: object) -> str:
-    """A time of RFC 3339 as events have it: UTC, milliseconds; "" for what is none, or before 1970."""
-    if not isinstance(found, str) or not 10 <= len(found) <= 64:
-        return ""
-    try:
-        then = datetime.fromisoformat(found)
-        then = then.astimezone(UTC) if then.tzinfo else then.replace(tzinfo=UTC)
-        since = then - datetime(1970, 1, 1, tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return ""
-    if since.days < 0:
-        return ""
-    return timestamp((since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000)

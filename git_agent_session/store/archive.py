@@ -196,17 +196,7 @@ def _tries(what: str) -> Iterator[None]:
 def _drop_refs(repo: Repository, tips: Mapping[str, str]) -> list[str]:
     """Delete the refs that still point where their archive says; returns the ids. Those that moved stay."""
     refs = {SESSIONS + i: tip for i, tip in tips.items()}
-    if refs and archives.delete_refs(repo, refs):
-        return list(tips)
-    gone = []
-    for session_id, tip in tips.items():
-        if repo.pointed(SESSIONS + session_id) == tip:
-            try:
-                repo.swap(SESSIONS + session_id, None, tip, "archive")
-            except Moved:
-                continue
-            gone.append(session_id)
-    return gone
+    return [ref[len(SESSIONS) :] for ref in archives.drop_refs(repo, refs, "archive")]
 
 
 # -- with others

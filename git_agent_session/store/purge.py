@@ -8,7 +8,6 @@ somebody says so (`purged`).
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import random
@@ -20,7 +19,8 @@ from typing import TYPE_CHECKING
 from git_agent_session import live, lock
 from git_agent_session.errors import SessionNotFound, StorageError
 from git_agent_session.git import all_notes, notes
-from git_agent_session.git.archives import ARCHIVES, INDEX
+from git_agent_session.git.archives import ARCHIVES, INDEX, drop_refs
+from git_agent_session.git.ref_files import NOTES_TRACKING, TRACKING
 from git_agent_session.git.repository import SESSIONS, Moved, Repository
 from git_agent_session.git.run import run
 from git_agent_session.ids import is_session_id
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from git_agent_session.model import Doc
     from git_agent_session.store.store import Store
 
-NOTES_TRACKING = "refs/notes/remotes/"
 # what is derived from sessions, and made again when it is missed; SQLite keeps deleted rows in its file
 _DERIVED = ("index.sqlite", "patches.sqlite")
 _DEADLINE_SECONDS = 30.0
@@ -68,7 +67,7 @@ def find(store: Store, texts: Iterable[str]) -> tuple[str, ...]:
     found = []
     for text in texts:
         session_id = text if text in before else store.resolve(text)
-        tracked = any(name.endswith(f"/{session_id}") for name in store.repo.refs(sweep.TRACKING))
+        tracked = any(name.endswith(f"/{session_id}") for name in store.repo.refs(TRACKING))
         here = session_id in known or tracked or session_id in before
         if not here and not sweep.files(store.repo.location, session_id):
             raise SessionNotFound(f"nothing is here of session {session_id}", hint="see `git agent-session list`")
@@ -98,11 +97,7 @@ def purge(store: Store, ids: Sequence[str], progress: Callable[[int, int], None]
                 gone.append(SESSIONS + session_id)
     if progress is not None:
         progress(len(ids), len(ids))
-    tracking = _tracking(repo, set(ids))
-    for ref, tip in tracking.items():
-        with contextlib.suppress(Moved):
-            repo.swap(ref, None, tip, "purge")
-            gone.append(ref)
+    gone += drop_refs(repo, _tracking(repo, set(ids)), "purge")
     months = archive.forget(repo, ids)
     noted = _purge_notes(repo, ids)
     _expire(repo, [*gone, notes.REF, *(ARCHIVES + month for month in months)])
@@ -114,7 +109,7 @@ def purge(store: Store, ids: Sequence[str], progress: Callable[[int, int], None]
 
 def _tips(repo: Repository, ids: Sequence[str]) -> tuple[str, ...]:
     found = {tip for i in ids if (tip := repo.tip(SESSIONS + i))}
-    found.update(tip for name, tip in repo.refs(sweep.TRACKING).items() if name.rpartition("/")[2] in ids)
+    found.update(tip for name, tip in repo.refs(TRACKING).items() if name.rpartition("/")[2] in ids)
     return tuple(sorted(found))
 
 
@@ -146,7 +141,7 @@ def _unlink(path: str) -> int:
 def _tracking(repo: Repository, ids: set[str]) -> dict[str, str]:
     """What was fetched and has a part of the sessions; the next fetch brings back what the remote still has."""
     found = {}
-    for ref, tip in repo.refs(sweep.TRACKING).items():
+    for ref, tip in repo.refs(TRACKING).items():
         name = ref.rpartition("/")[2]
         if name in ids or (not is_session_id(name) and _may_name(repo, tip, ids)):
             found[ref] = tip

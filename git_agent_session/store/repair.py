@@ -17,12 +17,12 @@ from git_agent_session import journal, live
 from git_agent_session.errors import AgentSessionError
 from git_agent_session.git import all_notes, notes, packing
 from git_agent_session.git.archives import ARCHIVES, is_month
+from git_agent_session.git.ref_files import TRACKING
 from git_agent_session.git.repository import SESSIONS
 from git_agent_session.ids import is_session_id, timestamp
 from git_agent_session.store import archive, evidence, links, sweep
 from git_agent_session.store.drain import read_state
 from git_agent_session.store.seen import LINKING, Seen, chain_events
-from git_agent_session.store.sweep import TRACKING
 
 if TYPE_CHECKING:
     from git_agent_session.model import Doc, Link, Session

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from git_agent_session import live
 from git_agent_session.errors import AgentSessionError, BrokenSession, SessionNotFound, StorageError
+from git_agent_session.git.archives import drop_refs
+from git_agent_session.git.ref_files import TRACKING
 from git_agent_session.git.repository import SESSIONS, Moved, Repository
 from git_agent_session.ids import timestamp
 from git_agent_session.model import Session
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from git_agent_session.model import Doc
     from git_agent_session.store.store import Store
 
-TRACKING = "refs/agent-sessions-remotes/"
 CLOSED, DELETED = "abandoned", "deleted"
 _TRIES = 20
 
@@ -74,10 +75,8 @@ def _forget_elsewhere(repo: Repository, ids: Sequence[str]) -> None:
     """
     archive.forget(repo, ids)
     gone = set(ids)
-    for ref, tip in repo.refs(TRACKING).items() if gone else ():
-        if ref.rpartition("/")[2] in gone:
-            with contextlib.suppress(Moved):
-                repo.swap(ref, None, tip, "delete")
+    tracked = repo.refs(TRACKING).items() if gone else ()
+    drop_refs(repo, {ref: tip for ref, tip in tracked if ref.rpartition("/")[2] in gone}, "delete")
 
 
 def close(location: Location, session_id: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from git_agent_session import term
 from git_agent_session.errors import AgentSessionError
 from git_agent_session.git import notes
+from git_agent_session.git.ref_files import TRACKING
 from git_agent_session.git.repository import SESSIONS, Repository
 from git_agent_session.git.run import run
 from git_agent_session.ids import is_object_id
@@ -22,7 +23,7 @@ from git_agent_session.sync.plan import Selection
 from git_agent_session.sync.remote import Remote, find, folder, git_dir, names
 from git_agent_session.sync.report import Report
 from git_agent_session.sync.run import push, sync
-from git_agent_session.sync.words import CONFIG, TRACKING
+from git_agent_session.sync.words import CONFIG
 
 MODE, TIMEOUT = "agentSession.autoShare", "agentSession.shareTimeout"
 NEVER, ASK, ALWAYS = "never", "ask", "always"

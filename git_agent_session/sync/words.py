@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from git_agent_session.git.ref_files import NOTES_TRACKING, TRACKING
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
 # set in the environment of our own git commands, so that the pre-push hook leaves them alone
 SYNCING = "AGENT_SESSION_SYNCING"
 
-TRACKING = "refs/agent-sessions-remotes/"
-NOTES_TRACKING = "refs/notes/remotes/"
 CONFIG = "agentSession.remote"
 
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")

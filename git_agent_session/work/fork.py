@@ -134,7 +134,7 @@ def origin_of(session: Session) -> Mapping[str, str]:
 
 
 def _index(reader: Reader, session_id: str, events: Sequence[Event], at: str) -> int:
-    if moment := ids.moment(at):
+    if moment := ids.moment(at, strict=True):
         # a second without a fraction, as times are shown, is meant with all that happened in it
         last = moment if "." in at else moment.replace(".000Z", ".999Z")
         until = [n for n, e in enumerate(events) if e.at <= last]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from git_agent_session import ids
 from git_agent_session.errors import UsageError
 from git_agent_session.git.repository import Repository
 from git_agent_session.ids import timestamp
@@ -235,7 +236,7 @@ def test_a_model_has_its_makers_name(agent: Agent, model: str, provider: str) ->
     ],
 )
 def test_a_time_is_that_of_events(said: object, at: str) -> None:
-    assert outside.moment(said) == at
+    assert ids.moment(said) == at
 
 
 @given(st.integers(0, 253_402_300_799_999))
